@@ -1,0 +1,91 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Applied to every Swift target, tests included.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+/// A target of the house: it imports only the targets named here, all of them above it in this file.
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// A thin executable over one or more rooms.
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// The tests of one room.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let argumentParser: Target.Dependency = .product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
+
+let package = Package(
+  name: "swiftvmm",
+  products: [
+    .executable(name: "swiftvmm", targets: ["swiftvmm"]),
+    .executable(name: "swiftvmm-trace", targets: ["swiftvmm-trace"]),
+    .executable(name: "swiftvmm-lab", targets: ["swiftvmm-lab"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CGLib", pkgConfig: "glib-2.0", providers: [.apt(["libglib2.0-dev"])]),
+    .systemLibrary(name: "CPCI", pkgConfig: "libpci", providers: [.apt(["libpci-dev"])]),
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CJSON", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"])]),
+    .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
+
+    room("Tracing", ["CLinux"]),
+    room("PCI"),
+    room("HostKernel", ["CLinux"]),
+    room("SimulatedKernel", ["CLinux", "CYAML", "PCI", "HostKernel"]),
+    room("VFIO", ["CLinux", "Tracing", "PCI", "HostKernel"]),
+    room("EventLoop", ["CGLib"]),
+    room("Hypervisor", ["CLinux", "HostKernel"]),
+    room("Passthrough", ["CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor"]),
+    room("Board", ["CLinux", "PCI", "HostKernel", "Hypervisor"]),
+    room("CommandLine", ["Tracing", "PCI"]),
+    room(
+      "Machine",
+      [
+        "Tracing", "PCI", "HostKernel", "VFIO", "EventLoop", "Hypervisor", "Passthrough", "Board",
+        "CommandLine",
+      ]),
+    room("Monitor", ["CJSON", "Tracing", "EventLoop", "Machine"]),
+    room("TraceComparison"),
+    room("Lab"),
+
+    program(
+      "swiftvmm",
+      ["CommandLine", "EventLoop", "HostKernel", "Machine", "Monitor", "SimulatedKernel", "Tracing"]),
+    program("swiftvmm-trace", ["TraceComparison", argumentParser]),
+    program("swiftvmm-lab", ["Lab", argumentParser]),
+
+    tests("TracingTests", ["Tracing"]),
+    tests("PCITests", ["PCI"]),
+    tests("HostKernelTests", ["HostKernel"]),
+    tests("SimulatedKernelTests", ["SimulatedKernel", "CLinux", "HostKernel", "PCI"]),
+    tests("VFIOTests", ["VFIO", "SimulatedKernel", "HostKernel", "Tracing"]),
+    tests("EventLoopTests", ["EventLoop"]),
+    tests("PassthroughTests", ["Passthrough", "VFIO", "SimulatedKernel", "HostKernel", "PCI"]),
+    tests("BoardTests", ["Board", "PCI"]),
+    tests("CommandLineTests", ["CommandLine", "Tracing", "PCI"]),
+    tests("MachineTests", ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine"]),
+    tests("MonitorTests", ["Monitor", "Machine"]),
+    tests("TraceComparisonTests", ["TraceComparison"]),
+    tests("LabTests", ["Lab"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,2 @@
+// stub
+@main struct Stub { static func main() {} }
