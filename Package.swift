@@ -27,7 +27,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let argumentParser: Target.Dependency = .product(
   name: "ArgumentParser", package: "swift-argument-parser")
-let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 
 let package = Package(
   name: "swiftvmm",
@@ -38,7 +38,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
     .systemLibrary(name: "CGLib", pkgConfig: "glib-2.0", providers: [.apt(["libglib2.0-dev"])]),
@@ -49,19 +49,20 @@ let package = Package(
 
     room("Tracing", ["CLinux"]),
     room("PCI"),
-    room("HostKernel", ["CLinux"]),
-    room("SimulatedKernel", ["CLinux", "CYAML", "PCI", "HostKernel"]),
-    room("VFIO", ["CLinux", "Tracing", "PCI", "HostKernel"]),
+    room("HostKernel", ["CLinux", system]),
+    room("SimulatedKernel", ["CLinux", "CYAML", "PCI", "HostKernel", system]),
+    room("VFIO", ["CLinux", "Tracing", "PCI", "HostKernel", system]),
     room("EventLoop", ["CGLib"]),
-    room("Hypervisor", ["CLinux", "HostKernel"]),
-    room("Passthrough", ["CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor"]),
-    room("Board", ["CLinux", "PCI", "HostKernel", "Hypervisor"]),
+    room("Hypervisor", ["CLinux", "HostKernel", system]),
+    room(
+      "Passthrough", ["CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor", system]),
+    room("Board", ["CLinux", "PCI", "HostKernel", "Hypervisor", system]),
     room("CommandLine", ["Tracing", "PCI"]),
     room(
       "Machine",
       [
         "Tracing", "PCI", "HostKernel", "VFIO", "EventLoop", "Hypervisor", "Passthrough", "Board",
-        "CommandLine",
+        "CommandLine", system,
       ]),
     room("Monitor", ["CJSON", "Tracing", "EventLoop", "Machine"]),
     room("TraceComparison"),
@@ -75,14 +76,14 @@ let package = Package(
 
     tests("TracingTests", ["Tracing"]),
     tests("PCITests", ["PCI"]),
-    tests("HostKernelTests", ["HostKernel"]),
-    tests("SimulatedKernelTests", ["SimulatedKernel", "CLinux", "HostKernel", "PCI"]),
-    tests("VFIOTests", ["VFIO", "SimulatedKernel", "HostKernel", "Tracing"]),
+    tests("HostKernelTests", ["HostKernel", system]),
+    tests("SimulatedKernelTests", ["SimulatedKernel", "CLinux", "HostKernel", "PCI", system]),
+    tests("VFIOTests", ["VFIO", "SimulatedKernel", "HostKernel", "Tracing", system]),
     tests("EventLoopTests", ["EventLoop"]),
-    tests("PassthroughTests", ["Passthrough", "VFIO", "SimulatedKernel", "HostKernel", "PCI"]),
+    tests("PassthroughTests", ["Passthrough", "VFIO", "SimulatedKernel", "HostKernel", "PCI", system]),
     tests("BoardTests", ["Board", "PCI"]),
     tests("CommandLineTests", ["CommandLine", "Tracing", "PCI"]),
-    tests("MachineTests", ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine"]),
+    tests("MachineTests", ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", system]),
     tests("MonitorTests", ["Monitor", "Machine"]),
     tests("TraceComparisonTests", ["TraceComparison"]),
     tests("LabTests", ["Lab"]),

@@ -1,1 +1,5 @@
 #pragma once
+#include "vfio.h"
+#include "iommufd.h"
+#include "kvm.h"
+#include "system_calls.h"

@@ -1,0 +1,55 @@
+// Calls that the Swift importer cannot take, or that need _GNU_SOURCE. Each returns its result, or
+// -errno at once, so that nothing can overwrite errno in between.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma clang assume_nonnull begin
+int clinux_open(const char *path, int flags);
+int clinux_close(int fd);
+int clinux_ioctl_pointer(int fd, unsigned long request, void *_Nullable argument);
+int clinux_ioctl_value(int fd, unsigned long request, unsigned long argument);
+int64_t clinux_pread(int fd, void *buffer, size_t count, int64_t offset);
+int64_t clinux_pwrite(int fd, const void *buffer, size_t count, int64_t offset);
+int64_t clinux_read(int fd, void *buffer, size_t count);
+int64_t clinux_write(int fd, const void *buffer, size_t count);
+/// Maps at an address that the kernel chooses, aligned to `alignment` (a power of two, or 0).
+int clinux_mmap(int fd, size_t length, int protection, int flags, int64_t offset, size_t alignment,
+                void *_Nullable *_Nonnull out);
+int clinux_munmap(void *address, size_t length);
+int clinux_eventfd(unsigned int initial, int flags);
+int clinux_memfd_create(const char *name, uint64_t size);
+int clinux_dup(int fd);
+/// The device number of a character device, or 0 for any other existing file; -errno when absent.
+int clinux_stat(const char *path, uint64_t *device);
+int clinux_fstat_device(int fd, uint64_t *device);
+int clinux_readlink(const char *path, char *buffer, size_t count);
+uint32_t clinux_major(uint64_t device);
+uint32_t clinux_minor(uint64_t device);
+uint64_t clinux_makedev(uint32_t major, uint32_t minor);
+/// Copies between this process's memory and a user address that may be bad: -EFAULT instead of a signal.
+int clinux_copy_from_user(void *destination, uint64_t source, size_t count);
+int clinux_copy_to_user(uint64_t destination, const void *source, size_t count);
+/// Wall-clock time since the epoch in microseconds.
+int64_t clinux_wall_clock_microseconds(void);
+/// Monotonic time in nanoseconds.
+int64_t clinux_monotonic_nanoseconds(void);
+#pragma clang assume_nonnull end
+
+/// Reads and writes of 1, 2, 4 or 8 bytes that the compiler neither splits, joins nor drops.
+static inline uint64_t clinux_volatile_read(const volatile void *_Nonnull address, unsigned size) {
+  switch (size) {
+  case 1: return *(const volatile uint8_t *)address;
+  case 2: return *(const volatile uint16_t *)address;
+  case 4: return *(const volatile uint32_t *)address;
+  default: return *(const volatile uint64_t *)address;
+  }
+}
+static inline void clinux_volatile_write(volatile void *_Nonnull address, unsigned size, uint64_t value) {
+  switch (size) {
+  case 1: *(volatile uint8_t *)address = (uint8_t)value; break;
+  case 2: *(volatile uint16_t *)address = (uint16_t)value; break;
+  case 4: *(volatile uint32_t *)address = (uint32_t)value; break;
+  default: *(volatile uint64_t *)address = value; break;
+  }
+}

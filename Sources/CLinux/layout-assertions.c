@@ -1,0 +1,2 @@
+#include "CLinux.h"
+#include "layout-assertions.h"

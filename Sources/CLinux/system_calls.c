@@ -1,0 +1,159 @@
+#include "CLinux.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+int clinux_open(const char *path, int flags) {
+  int fd = open(path, flags | O_CLOEXEC, 0644);
+  return fd < 0 ? -errno : fd;
+}
+
+int clinux_close(int fd) { return close(fd) < 0 ? -errno : 0; }
+
+int clinux_ioctl_pointer(int fd, unsigned long request, void *argument) {
+  int result = ioctl(fd, request, argument);
+  return result < 0 ? -errno : result;
+}
+
+int clinux_ioctl_value(int fd, unsigned long request, unsigned long argument) {
+  int result = ioctl(fd, request, argument);
+  return result < 0 ? -errno : result;
+}
+
+int64_t clinux_pread(int fd, void *buffer, size_t count, int64_t offset) {
+  ssize_t result = pread(fd, buffer, count, offset);
+  return result < 0 ? -errno : result;
+}
+
+int64_t clinux_pwrite(int fd, const void *buffer, size_t count, int64_t offset) {
+  ssize_t result = pwrite(fd, buffer, count, offset);
+  return result < 0 ? -errno : result;
+}
+
+int64_t clinux_read(int fd, void *buffer, size_t count) {
+  ssize_t result = read(fd, buffer, count);
+  return result < 0 ? -errno : result;
+}
+
+int64_t clinux_write(int fd, const void *buffer, size_t count) {
+  ssize_t result = write(fd, buffer, count);
+  return result < 0 ? -errno : result;
+}
+
+int clinux_mmap(int fd, size_t length, int protection, int flags, int64_t offset, size_t alignment,
+                void **out) {
+  if (alignment <= 4096) {
+    void *address = mmap(NULL, length, protection, flags, fd, offset);
+    if (address == MAP_FAILED)
+      return -errno;
+    *out = address;
+    return 0;
+  }
+  // Reserve enough to hold an aligned run, map over it, give the ends back.
+  uint8_t *reserved =
+      mmap(NULL, length + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED)
+    return -errno;
+  uint8_t *aligned = (uint8_t *)(((uintptr_t)reserved + alignment - 1) & ~(alignment - 1));
+  void *address = mmap(aligned, length, protection, flags | MAP_FIXED, fd, offset);
+  int error = errno;
+  if (address == MAP_FAILED) {
+    munmap(reserved, length + alignment);
+    return -error;
+  }
+  size_t head = (size_t)(aligned - reserved);
+  size_t covered = (length + 4095) & ~(size_t)4095;
+  if (head > 0)
+    munmap(reserved, head);
+  if (alignment > head + (covered - length))
+    munmap(aligned + covered, alignment - head - (covered - length));
+  *out = address;
+  return 0;
+}
+
+int clinux_munmap(void *address, size_t length) { return munmap(address, length) < 0 ? -errno : 0; }
+
+int clinux_eventfd(unsigned int initial, int flags) {
+  int fd = eventfd(initial, flags | EFD_CLOEXEC);
+  return fd < 0 ? -errno : fd;
+}
+
+int clinux_memfd_create(const char *name, uint64_t size) {
+  int fd = memfd_create(name, MFD_CLOEXEC);
+  if (fd < 0)
+    return -errno;
+  if (ftruncate(fd, (off_t)size) < 0) {
+    int error = errno;
+    close(fd);
+    return -error;
+  }
+  return fd;
+}
+
+int clinux_dup(int fd) {
+  int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  return copy < 0 ? -errno : copy;
+}
+
+int clinux_stat(const char *path, uint64_t *device) {
+  struct stat status;
+  if (stat(path, &status) < 0)
+    return -errno;
+  *device = S_ISCHR(status.st_mode) ? status.st_rdev : 0;
+  return 0;
+}
+
+int clinux_fstat_device(int fd, uint64_t *device) {
+  struct stat status;
+  if (fstat(fd, &status) < 0)
+    return -errno;
+  *device = S_ISCHR(status.st_mode) ? status.st_rdev : 0;
+  return 0;
+}
+
+int clinux_readlink(const char *path, char *buffer, size_t count) {
+  ssize_t length = readlink(path, buffer, count);
+  return length < 0 ? -errno : (int)length;
+}
+
+uint32_t clinux_major(uint64_t device) { return major(device); }
+uint32_t clinux_minor(uint64_t device) { return minor(device); }
+uint64_t clinux_makedev(uint32_t high, uint32_t low) { return makedev(high, low); }
+
+static int copy_within(uint64_t local, uint64_t remote, size_t count, int write) {
+  if (count == 0)
+    return 0;
+  struct iovec here = {(void *)(uintptr_t)local, count};
+  struct iovec there = {(void *)(uintptr_t)remote, count};
+  ssize_t done = write ? process_vm_writev(getpid(), &here, 1, &there, 1, 0)
+                       : process_vm_readv(getpid(), &here, 1, &there, 1, 0);
+  return done == (ssize_t)count ? 0 : -EFAULT;
+}
+
+int clinux_copy_from_user(void *destination, uint64_t source, size_t count) {
+  return copy_within((uint64_t)(uintptr_t)destination, source, count, 0);
+}
+
+int clinux_copy_to_user(uint64_t destination, const void *source, size_t count) {
+  return copy_within((uint64_t)(uintptr_t)source, destination, count, 1);
+}
+
+int64_t clinux_wall_clock_microseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t clinux_monotonic_nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}

@@ -1,0 +1,77 @@
+package import EventLoop
+package import Tracing
+
+/// Whether guest execution goes on, by QMP's names.
+package enum RunState: String, Sendable {
+  case prelaunch
+  case running
+  case paused
+  case shutdown
+  case internalError = "internal-error"
+}
+
+/// Who asked for a reset or a shutdown, by QMP's `ShutdownCause` names.
+package enum RunCause: String, Sendable {
+  case hostQMPQuit = "host-qmp-quit"
+  case hostQMPSystemReset = "host-qmp-system-reset"
+  case hostSignal = "host-signal"
+  case guestReset = "guest-reset"
+  case guestShutdown = "guest-shutdown"
+
+  /// QMP's `guest` member: whether the guest itself asked.
+  package var isGuest: Bool {
+    switch self {
+    case .guestReset, .guestShutdown: true
+    case .hostQMPQuit, .hostQMPSystemReset, .hostSignal: false
+    }
+  }
+}
+
+/// What happened to a machine, for those who watch it.
+package enum MachineEvent: Sendable, Equatable {
+  case reset(RunCause)
+  case shutdown(RunCause)
+  case stopped
+  case resumed
+}
+
+/// What a monitor or a test may ask of a machine.
+@VMMain package protocol MachineControl: AnyObject {
+  var name: String? { get }
+  var runState: RunState { get }
+  var tracer: Tracer { get }
+
+  /// Called with each event, in order, on the main loop, after it happened.
+  func observeEvents(_ observer: @escaping @VMMain (MachineEvent) -> Void)
+
+  /// Stops guest execution; nothing happens when it is stopped already.
+  func stop()
+
+  /// Lets guest execution go on; throws a sentence for the user when it cannot.
+  func resume() throws(MachineRefusal)
+
+  /// Resets the machine on the next turn of the main loop.
+  func requestReset(_ cause: RunCause)
+
+  /// Ends the main loop on its next turn.
+  func requestShutdown(_ cause: RunCause)
+
+  /// Reads a port as the guest would; `size` is 1, 2 or 4 bytes.
+  func readPort(_ port: UInt16, size: Int) -> UInt32
+
+  /// Writes a port as the guest would; `size` is 1, 2 or 4 bytes.
+  func writePort(_ port: UInt16, size: Int, value: UInt32)
+
+  /// Reads guest-physical memory as the guest would, device registers included; `size` is 1, 2, 4 or 8.
+  func readMemory(_ address: UInt64, size: Int) -> UInt64
+
+  /// Writes guest-physical memory as the guest would; `size` is 1, 2, 4 or 8.
+  func writeMemory(_ address: UInt64, size: Int, value: UInt64)
+}
+
+/// Why a request to a machine was refused, as a sentence for the user.
+package struct MachineRefusal: Error, Sendable, Equatable {
+  package let message: String
+
+  package init(_ message: String) { self.message = message }
+}

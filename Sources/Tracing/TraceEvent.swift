@@ -1,0 +1,85 @@
+/// A trace event that this program can emit, by QEMU's name in lower camel case.
+///
+/// The raw value indexes `TraceEvent.definitions`, which holds names and formats.
+package enum TraceEvent: Int, CaseIterable, Sendable {
+  case vfioMdev
+  case vfioPciPopulateDeviceConfig
+  case vfioPciPopulateDeviceGetIrqInfoFailure
+  case vfioPciSizeRom
+  case vfioPciLoadRom
+  case vfioRomRead
+  case vfioMsiSetup
+  case vfioMsixEarlySetup
+  case vfioMsixFixup
+  case vfioCheckPcieFlr
+  case vfioCheckPmReset
+  case vfioCheckAfFlr
+  case vfioAddExtCapDropped
+  case vfioPciReadConfig
+  case vfioPciWriteConfig
+
+  case vfioIntxEnable
+  case vfioIntxDisable
+  case vfioIntxEnableKvm
+  case vfioIntxDisableKvm
+  case vfioIntxUpdate
+  case vfioIntxInterrupt
+  case vfioPciIntxEoi
+
+  case vfioDeviceResetHandler
+  case vfioPciReset
+  case vfioPciResetFlr
+  case vfioPciResetPm
+  case vfioPciHotReset
+  case vfioPciHotResetHasDepDevices
+  case vfioPciHotResetDepDevices
+  case iommufdCdevPciHotResetDepDevices
+  case vfioPciHotResetResult
+
+  case vfioRegionSetup
+  case vfioRegionSparseMmapHeader
+  case vfioRegionSparseMmapEntry
+  case vfioRegionMmap
+  case vfioRegionMmapFault
+  case vfioRegionDmabuf
+  case vfioRegionMmapsSetEnabled
+  case vfioRegionUnmap
+  case vfioRegionExit
+  case vfioRegionFinalize
+  case vfioRegionRead
+  case vfioRegionWrite
+
+  case vfioDeviceAttach
+  case vfioDeviceGet
+  case vfioDeviceDetach
+  case vfioDevicePut
+  case vfioGroupPut
+  case vfioContainerDisconnect
+
+  case iommufdCdevGetfd
+  case iommufdCdevConnectAndBind
+  case iommufdCdevAllocIoas
+  case iommufdCdevPasidAttachIoasHwpt
+  case iommufdCdevPasidDetachIoasHwpt
+  case iommufdCdevFailAttachExistingContainer
+  case iommufdCdevDeviceInfo
+
+  case iommuBackendSetFd
+  case iommufdBackendConnect
+  case iommufdBackendDisconnect
+  case iommufdBackendAllocIoas
+  case iommufdBackendAllocHwpt
+  case iommufdBackendFreeId
+  case iommufdBackendMapDma
+  case iommufdBackendMapFileDma
+  case iommufdBackendUnmapDma
+  case iommufdBackendUnmapDmaNonExist
+
+  case vfioListenerRegionAddRam
+  case vfioListenerRegionAddNoDmaMap
+  case vfioListenerRegionSkip
+  case vfioListenerRegionDel
+
+  /// Our own: which reset method a function gets and why.
+  case swiftvmmResetPlan
+}
