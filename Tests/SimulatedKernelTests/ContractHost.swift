@@ -314,17 +314,21 @@ func expect(
 
 /// One row of the contract's case tables.
 struct ContractCase: Sendable, CustomTestStringConvertible {
-  var number: Int
+  /// The row's number; nil for what the prose says.
+  var number: Int?
   var text: String
   var body: @Sendable (ContractHost) throws -> Void
 
-  init(_ number: Int, _ text: String, _ body: @escaping @Sendable (ContractHost) throws -> Void) {
+  init(
+    _ number: Int?, _ text: String,
+    _ body: @escaping @Sendable (ContractHost) throws -> Void
+  ) {
     self.number = number
     self.text = text
     self.body = body
   }
 
-  var testDescription: String { "\(number): \(text)" }
+  var testDescription: String { number.map { "\($0): \(text)" } ?? text }
 
   /// Runs the row on a fresh host and expects that closing all it opened leaves nothing.
   func run() throws {
@@ -336,6 +340,6 @@ struct ContractCase: Sendable, CustomTestStringConvertible {
         host.close(number)
       }
     }
-    #expect(host.kernel.openObjects == [], "case \(number) leaves something behind")
+    #expect(host.kernel.openObjects == [], "\(testDescription) leaves something behind")
   }
 }

@@ -4,7 +4,7 @@ import SystemPackage
 import Testing
 
 @Suite("The pair of the recorded trace")
-struct FirstLookTests {
+struct RecordedPairTests {
   @Test("object numbers, information and hot reset of both functions")
   func pair() throws {
     let host = try ContractHost("x710-pair")
