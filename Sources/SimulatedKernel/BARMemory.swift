@@ -53,6 +53,13 @@ final class BARMemory {
     }
   }
 
+  /// All registers, or nil when none was ever written.
+  var contents: [UInt8]? {
+    // Linux: SEEK_DATA (3) finds the first page that the file has, and fails when it has none.
+    guard lseek(descriptor, 0, 3) >= 0 else { return nil }
+    return read(at: 0, count: size)
+  }
+
   /// Puts all registers back to zero; existing mappings see it.
   func clear() {
     guard let base = unsafe UnsafeMutableRawPointer(bitPattern: address) else { return }

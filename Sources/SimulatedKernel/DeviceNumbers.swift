@@ -23,10 +23,8 @@ enum DeviceNumbers {
     {
       return DeviceNumber(major: deviceMajor, minor: UInt32(device.index))
     }
-    if path.hasPrefix("/dev/vfio/"), let number = UInt32(path.dropFirst("/dev/vfio/".count)),
-      host.group(number) != nil
-    {
-      return DeviceNumber(major: groupMajor, minor: number)
+    if let group = host.group(ofNode: path) {
+      return DeviceNumber(major: groupMajor, minor: group.number)
     }
     throw .enoent
   }

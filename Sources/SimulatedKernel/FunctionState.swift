@@ -17,6 +17,8 @@ final class FunctionState {
   /// How often the function was reset, whatever the method.
   private(set) var resetCount = 0
   private var memories: [Int: BARMemory] = [:]
+  /// What BARs hold while nobody needs them as memory.
+  private var kept: [Int: [UInt8]] = [:]
 
   init(_ description: HostFunction, group: GroupState) {
     self.description = description
@@ -31,6 +33,7 @@ final class FunctionState {
   func memory(_ bar: HostBAR) throws(Errno) -> BARMemory {
     if let memory = memories[bar.index] { return memory }
     let memory = try BARMemory(name: "\(address) BAR \(bar.index)", size: bar.size)
+    if let bytes = kept.removeValue(forKey: bar.index) { memory.write(bytes[...], at: 0) }
     memories[bar.index] = memory
     return memory
   }
@@ -62,8 +65,14 @@ final class FunctionState {
     resetCount += 1
     isInterruptAsserted = false
     for memory in memories.values { memory.clear() }
+    kept.removeAll()
   }
 
-  /// Gives the memory of all BARs back; what they held is lost.
-  func releaseMemories() { memories.removeAll() }
+  /// Gives the memory of all BARs back, keeping what they hold.
+  func releaseMemories() {
+    for (index, memory) in memories {
+      if let bytes = memory.contents { kept[index] = bytes }
+    }
+    memories.removeAll()
+  }
 }

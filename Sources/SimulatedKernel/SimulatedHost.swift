@@ -48,10 +48,9 @@ final class SimulatedHost {
     devices.first { $0.address == address }
   }
 
-  /// The group of a node: it exists while a member is on vfio-pci.
-  func group(_ number: UInt32) -> GroupState? {
-    guard devices.contains(where: { $0.function.group.number == number }) else { return nil }
-    return groups[number]
+  /// The group of a path `/dev/vfio/N`: the node exists while a member is on vfio-pci.
+  func group(ofNode path: String) -> GroupState? {
+    devices.map(\.function.group).first { path == "/dev/vfio/\($0.number)" }
   }
 
   /// The bus of a function; nil for a root bus.
@@ -81,10 +80,7 @@ final class SimulatedHost {
       return try files.add(VFIODeviceFile(device: device, group: nil), named: path)
     }
     if path.hasPrefix("/dev/vfio/") {
-      let number = path.dropFirst("/dev/vfio/".count)
-      guard let value = UInt32(number), String(value) == number, let group = group(value) else {
-        throw .enoent
-      }
+      guard let group = group(ofNode: path) else { throw .enoent }
       guard group.boundCount == 0, group.openFile == nil else { throw .ebusy }
       let file = VFIOGroupFile(group: group)
       let descriptor = try files.add(file, named: path)

@@ -67,9 +67,11 @@ struct YAMLDocument {
 
   private static func failure(of parser: UnsafeMutablePointer<yaml_parser_t>) -> Failure {
     let problem = unsafe parser.pointee.problem.map { unsafe String(cString: $0) }
-    let context = unsafe parser.pointee.context.map { unsafe String(cString: $0) }
+    var context = unsafe parser.pointee.context.map { unsafe String(cString: $0) }
     let isReader = unsafe parser.pointee.error == YAML_READER_ERROR
     let line = unsafe Int(parser.pointee.problem_mark.line) + 1
+    let begin = unsafe Int(parser.pointee.context_mark.line) + 1
+    if let text = context, begin != line { context = "\(text) (begun on line \(begin))" }
     let words = [context, problem].compactMap(\.self).joined(separator: ", ")
     return Failure(
       line: isReader ? nil : line, problem: .syntax(words.isEmpty ? "unknown mistake" : words))

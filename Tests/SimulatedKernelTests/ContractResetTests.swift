@@ -320,6 +320,27 @@ struct ContractResetTests {
       let again = try host.bound(ContractHost.n, fd).descriptor
       #expect(try host.read(again, ContractHost.config, count: 4096) == pristine)
     },
+    ContractCase(nil, "without any reset the registers keep what they hold") { host in
+      let fd = try host.iommufd()
+      let r = try host.bound(ContractHost.r, fd).descriptor
+      try host.write(r, 0x8000, [1, 2, 3])
+      host.close(r)
+      let again = try host.bound(ContractHost.r, fd).descriptor
+      #expect(try host.read(again, 0x7FFF, count: 5) == [0, 1, 2, 3, 0])
+    },
+    ContractCase(nil, "a last close resets a set whose members cannot reset alone") { host in
+      let fd = try host.iommufd()
+      let s0 = try host.bound(ContractHost.s0, fd).descriptor
+      let s1 = try host.bound(ContractHost.s1, fd).descriptor
+      try host.write(s0, 0x100, [7])
+      let before = try host.kernel.resetCount(of: ContractHost.s1)
+      host.close(s0)
+      #expect(try host.kernel.resetCount(of: ContractHost.s1) == before)
+      host.close(s1)
+      #expect(try host.kernel.resetCount(of: ContractHost.s1) == before + 1)
+      let again = try host.bound(ContractHost.s0, fd).descriptor
+      #expect(try host.read(again, 0x100, count: 1) == [0])
+    },
     ContractCase(226, "low power; 227 exit; 229 to 234 other features") { host in
       let n = try host.bound(ContractHost.n, try host.iommufd()).descriptor
       func feature(_ flags: Int32) throws {
