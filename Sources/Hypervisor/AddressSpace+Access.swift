@@ -8,7 +8,7 @@ extension AddressSpace {
       return nextStart(after: address).map { $0 - address >= UInt64(size) } ?? true
         ? ones : readBytewise(address, size: size)
     }
-    guard entry.last - address >= UInt64(size - 1) else {
+    guard isWhole(entry, at: address, size: size) else {
       return readBytewise(address, size: size)
     }
     return entry.read(at: address, size: size) & ones
@@ -18,7 +18,7 @@ extension AddressSpace {
   /// as for reads, and a write of another size does nothing.
   package func write(_ address: UInt64, size: Int, value: UInt64) {
     guard let ones = Self.ones(size) else { return }
-    if let entry = entry(at: address), entry.last - address >= UInt64(size - 1) {
+    if let entry = entry(at: address), isWhole(entry, at: address, size: size) {
       entry.write(at: address, size: size, value: value & ones)
       return
     }
@@ -58,6 +58,10 @@ extension AddressSpace {
         entry.write(at: place, size: size, value: value)
       }
     }
+  }
+
+  private func isWhole(_ entry: DispatchEntry, at address: UInt64, size: Int) -> Bool {
+    entry.last - address >= UInt64(size - 1) || (entry.isDevice && !splitsDeviceAccesses)
   }
 
   private func readBytewise(_ address: UInt64, size: Int) -> UInt64 {

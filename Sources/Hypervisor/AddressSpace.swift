@@ -1,4 +1,5 @@
-/// The guest-physical address map: regions, the view that they make, and accesses to it.
+/// An address map of the guest, of memory or of ports: regions, the view that they make, and accesses
+/// to it.
 ///
 /// Used only while the machine lock is held.
 package final class AddressSpace {
@@ -10,7 +11,13 @@ package final class AddressSpace {
   private var updateDepth = 0
   private var isChanged = false
 
-  package init() {}
+  /// Whether an access that reaches over the end of a device's section is split there; else the
+  /// device that holds the first byte gets it whole, as port accesses are.
+  let splitsDeviceAccesses: Bool
+
+  package init(splitsDeviceAccesses: Bool = true) {
+    self.splitsDeviceAccesses = splitsDeviceAccesses
+  }
 
   /// What the guest sees now, as of the last finished update.
   package var flatView: FlatView { view }

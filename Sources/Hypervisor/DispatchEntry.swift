@@ -24,6 +24,11 @@ internal import Glibc
     }
   }
 
+  /// Whether a handler answers.
+  var isDevice: Bool {
+    if case .io = target { true } else { false }
+  }
+
   /// Reads 1, 2, 4 or 8 bytes that lie wholly inside the section.
   func read(at address: UInt64, size: Int) -> UInt64 {
     switch target {

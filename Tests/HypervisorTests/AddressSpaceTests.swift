@@ -126,6 +126,18 @@ private final class RecordingListener: MemoryListener {
     #expect(device.log == ["r1@0", "w1@0=1"])
   }
 
+  @Test func aSpaceThatDoesNotSplitGivesADeviceTheWholeAccess() {
+    let ports = AddressSpace(splitsDeviceAccesses: false)
+    let other = RecordingHandler()
+    ports.add(MemoryRegion(name: "index", base: 0xcf8, size: 4, kind: .io(device)))
+    ports.add(MemoryRegion(name: "reset", base: 0xcf9, size: 1, priority: 1, kind: .io(other)))
+    ports.write(0xcf8, size: 4, value: 0x8000_0000)
+    #expect(ports.read(0xcf8, size: 4) == 0x5566_7788)
+    ports.write(0xcf9, size: 1, value: 6)
+    #expect(device.log == ["w4@0=80000000", "r4@0"])
+    #expect(other.log == ["w1@0=6"])
+  }
+
   @Test func bulkAccessesCopyMemoryAndAskDevicesInAlignedPieces() throws {
     let memory = try makeMemory()
     space.add(ram(memory, at: 0))
