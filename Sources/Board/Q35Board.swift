@@ -53,7 +53,10 @@ package final class Q35Board {
     memory.register(accelerator)
   }
 
-  deinit { memory.unregister(accelerator) }
+  deinit {
+    memory.tearDown()
+    ports.space.tearDown()
+  }
 
   /// Resets the functions on the root bus, those of the board last, and then the rest of the board.
   package func reset() {

@@ -47,6 +47,13 @@ package final class AddressSpace {
     }
   }
 
+  /// Takes every region away, tells the listeners so, and forgets them. Ends what held on to each
+  /// other through handlers and listeners, so it is called when the machine goes.
+  package func tearDown() {
+    change { regions = [:] }
+    listeners = []
+  }
+
   /// Shows or hides a region and what lies over it; says nothing to anyone when nothing changes.
   package func setEnabled(_ id: RegionID, _ isEnabled: Bool) {
     guard let placed = regions[id], placed.region.isEnabled != isEnabled else { return }

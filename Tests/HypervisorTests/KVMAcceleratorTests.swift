@@ -166,7 +166,7 @@ extension Trait where Self == ConditionTrait {
 
   @Test(
     arguments: [
-      (0x50, 0x2fb0, "1000 0 2000 0 70000fb0 0"), (0, 0x1fff, "0 0 1000 0 70000000 0"),
+      (0x50, 0x2fb0, "1000 0 2000 0 70001000 0"), (0, 0x1fff, "0 0 1000 0 70000000 0"),
       (0x800, 0x800, nil), (0x801, 0x1000, nil), (0, 0xfff, nil),
     ] as [(UInt64, UInt64, String?)])
   func onlyWholePagesBecomeSlots(start: UInt64, size: UInt64, slot: String?) throws {
@@ -175,7 +175,7 @@ extension Trait where Self == ConditionTrait {
     kernel.forgetCalls()
     let space = AddressSpace()
     space.register(accelerator)
-    let region = space.add(memory(start, size, host: 0x7000_0000))
+    let region = space.add(memory(start, size, host: 0x7000_0000 + UInt(start)))
     #expect(kernel.calls == (slot.map { ["SET_USER_MEMORY_REGION 0 0 \($0)"] } ?? []))
     space.remove(region)
     #expect(kernel.calls.count == (slot == nil ? 0 : 2))
