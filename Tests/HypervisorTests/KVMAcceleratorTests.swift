@@ -181,6 +181,24 @@ extension Trait where Self == ConditionTrait {
     #expect(kernel.calls.count == (slot == nil ? 0 : 2))
   }
 
+  @Test(arguments: [[0, 1], [1, 0]])
+  func ofSeveralFreeSlotNumbersTheLowestIsUsed(order: [Int]) throws {
+    let kernel = ScriptedKVM()
+    let accelerator = try KVMAccelerator(on: kernel)
+    let space = AddressSpace()
+    space.register(accelerator)
+    let regions = (0..<3).map { space.add(memory($0 << 16, 0x1000, host: 0x7000_0000)) }
+    for index in order { space.remove(regions[index]) }
+    kernel.forgetCalls()
+    space.add(memory(0x8_0000, 0x1000, host: 0x7100_0000))
+    space.add(memory(0x9_0000, 0x1000, host: 0x7200_0000))
+    #expect(
+      kernel.calls == [
+        "SET_USER_MEMORY_REGION 0 0 80000 0 1000 0 71000000 0",
+        "SET_USER_MEMORY_REGION 1 0 90000 0 1000 0 72000000 0",
+      ])
+  }
+
   @Test func devicesTakeNoSlot() throws {
     final class Silent: MemoryHandler {
       func read(offset: UInt64, size: Int) -> UInt64 { 0 }
