@@ -47,9 +47,9 @@ let package = Package(
     .systemLibrary(name: "CJSON", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"])]),
     .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
-    room("Tracing", ["CLinux"]),
-    room("PCI"),
     room("HostKernel", ["CLinux", system]),
+    room("Tracing", ["CLinux", "HostKernel", system]),
+    room("PCI"),
     room("SimulatedKernel", ["CLinux", "CYAML", "PCI", "HostKernel", system]),
     room("VFIO", ["CLinux", "Tracing", "PCI", "HostKernel", system]),
     room("EventLoop", ["CGLib"]),
@@ -74,7 +74,7 @@ let package = Package(
     program("swiftvmm-trace", ["TraceComparison", argumentParser]),
     program("swiftvmm-lab", ["Lab", argumentParser]),
 
-    tests("TracingTests", ["Tracing"]),
+    tests("TracingTests", ["Tracing", "HostKernel"]),
     tests("PCITests", ["PCI"]),
     tests("HostKernelTests", ["HostKernel", system]),
     tests("SimulatedKernelTests", ["SimulatedKernel", "CLinux", "HostKernel", "PCI", system]),
