@@ -134,7 +134,8 @@ extension TraceEvent {
       " [iommufd=%d] Successfully attached device %s (%d) pasid %u to id=%d",
       proposal: TraceForm(
         "vfio_iommufd_attach_device",
-        " [iommufd=%1$d] Succesfully attached device %2$s (%3$d) to ioasid=%6$d: output hwptd=%5$d")),
+        " [iommufd=%1$d] Succesfully attached device %2$s (%3$d) to ioasid=%6$d: output hwptd=%5$d")
+    ),
     TraceDefinition(
       .iommufdCdevPasidDetachIoasHwpt, "iommufd_cdev_pasid_detach_ioas_hwpt",
       " [iommufd=%d] Successfully detached %s pasid %u",

@@ -12,7 +12,7 @@ package struct AssignmentError: Error, Sendable, Equatable {
   }
 
   /// What failed to happen.
-  package enum Failure: Sendable, Equatable {
+  package enum Failure: Error, Equatable {
     case noSuchHostDevice(path: String, Errno)
     case noIOMMUGroup(Errno)
     case cannotOpenGroup(path: String, Errno, driver: String?)
