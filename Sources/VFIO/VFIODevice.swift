@@ -273,3 +273,15 @@ package final class VFIODevice {
     try descriptor.control(VFIO_DEVICE_PCI_HOT_RESET, on: &argument.bytes)
   }
 }
+
+extension VFIODevice {
+  /// Reads up to `count` bytes from a region's start; fewer when the device gives fewer.
+  package func readBytes(_ region: RegionInfo, count: Int) throws(Errno) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: max(0, count))
+    var elements = bytes.mutableSpan
+    var span = unsafe elements.mutableBytes
+    let arrived = try read(region, at: 0, into: &span)
+    bytes.removeLast(bytes.count - min(max(0, arrived), bytes.count))
+    return bytes
+  }
+}
