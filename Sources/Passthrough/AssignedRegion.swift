@@ -1,7 +1,7 @@
-package import HostKernel
-package import Hypervisor
+internal import HostKernel
+internal import Hypervisor
 internal import SystemPackage
-package import Tracing
+internal import Tracing
 package import VFIO
 
 /// One BAR of an assigned function: its mappings, its place in the guest, accesses that trap.

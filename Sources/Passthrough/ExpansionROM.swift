@@ -1,7 +1,7 @@
-package import Hypervisor
+internal import Hypervisor
 internal import SystemPackage
-package import Tracing
-package import VFIO
+internal import Tracing
+internal import VFIO
 
 /// The expansion ROM of an assigned function, read from the host device once, at the guest's first
 /// read. Writes are ignored. Used under the machine lock.

@@ -1,7 +1,8 @@
-package import HostKernel
+internal import HostKernel
+internal import Hypervisor
 internal import SystemPackage
-package import Tracing
-package import VFIO
+internal import Tracing
+internal import VFIO
 
 /// The INTx interrupt of an assigned function.
 ///
@@ -45,9 +46,9 @@ package final class INTxInterrupt {
   deinit {
     cancelWatch()
     cancelTimer()
-    if isAccelerated, let event {
+    if isAccelerated, let trigger = event?.rawValue {
       try? environment.accelerator.deassignResampleIRQFD(
-        trigger: event.rawValue, gsi: route.gsi)
+        trigger: trigger, gsi: route.gsi)
     }
   }
 
@@ -68,7 +69,7 @@ package final class INTxInterrupt {
       throw .cannotMakeInterrupt(
         InterruptSetting(index: Self.index, action: .trigger, isSetUp: true), error)
     }
-    event = trigger
+    event = consume trigger
     startWatch(number)
     accelerate()
     environment.tracer.emit(.vfioIntxEnable, [.text(device.name)])
@@ -124,7 +125,7 @@ package final class INTxInterrupt {
     do throws(Errno) {
       let resample = try EventDescriptor(on: environment.kernel)
       let number = resample.rawValue
-      unmaskEvent = resample
+      unmaskEvent = consume resample
       try environment.accelerator.assignResampleIRQFD(
         trigger: trigger, resample: number, gsi: route.gsi)
       do throws(Errno) {

@@ -1,4 +1,4 @@
-package import Hypervisor
+internal import Hypervisor
 package import VFIO
 
 /// Where an MSI-X capability puts its table and its pending bits.

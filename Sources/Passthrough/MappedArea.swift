@@ -1,6 +1,6 @@
 internal import HostKernel
 internal import SystemPackage
-package import VFIO
+internal import VFIO
 
 /// One mapped part of a BAR, with the dma-buf by which other devices reach it where the kernel can
 /// export one.

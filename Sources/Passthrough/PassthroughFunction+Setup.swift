@@ -163,49 +163,61 @@ extension PassthroughFunction {
   /// QEMU's order: the standard chain from its tail, then dropped extended capabilities.
   func setUpCapabilities(isOnRootBus: Bool) throws(AssignmentError.Failure) {
     let walk = CapabilityWalk.standard(in: image.values)
+    let placement: PCIeCapability.Placement = isOnRootBus ? .rootComplex : .behindPort
     for capability in walk.capabilities.reversed() { try learn(capability) }
-    var plan = CapabilityChainPlan.standard(walk, in: image.values)
-    if let pcie = walk.capabilities.first(where: { $0.id == .pcie }) {
-      let shaping = PCIeCapability(in: image.values, at: pcie.offset)
-        .shaped(for: isOnRootBus ? .rootComplex : .rootPort)
-      plan.apply(shaping, to: pcie.offset)
+    let original = image
+    let plan = CapabilityChainPlan.standard(walk) { capability in
+      capability.id != .pcie
+        || PCIeCapability(in: original, at: capability.offset).isShown(placement)
     }
     plan.apply(to: &image)
+    for capability in walk.capabilities where capability.id == .pcie {
+      for edit in PCIeCapability(in: original, at: capability.offset).edits(for: placement) {
+        image.apply(edit)
+      }
+    }
     setUpMessageInterrupts(walk)
     abilities.hasReset = device.hasReset
-    guard image.size > 256, image.read(offset: 0x100, length: 4) != 0 else { return }
-    let extended = CapabilityWalk.extended(in: image.values)
-    let extendedPlan = CapabilityChainPlan.extended(extended, in: image.values)
-    for dropped in extendedPlan.dropped {
+    setUpExtendedCapabilities()
+  }
+
+  /// Hides what a guest cannot use: what the kernel has blanked, SR-IOV and ARI.
+  private func setUpExtendedCapabilities() {
+    let walk = CapabilityWalk.extended(in: image.values)
+    guard !walk.capabilities.isEmpty else { return }
+    let hidden: Set<ExtendedCapabilityID> = [.null, .sriov, .ari]
+    for capability in walk.capabilities where hidden.contains(capability.id) {
       environment.tracer.emit(
         .vfioAddExtCapDropped,
-        [.text(name), .number(dropped.id.rawValue), .number(dropped.offset)])
+        [.text(name), .number(capability.id.rawValue), .number(capability.offset)])
     }
-    extendedPlan.apply(to: &image)
+    CapabilityChainPlan.extended(walk) { !hidden.contains($0.id) }.apply(to: &image)
   }
 
   /// Notes what one capability says about resets and interrupts.
-  private func learn(_ capability: StandardCapability) throws(AssignmentError.Failure) {
+  private func learn(
+    _ capability: CapabilityWalk.StandardCapability
+  ) throws(AssignmentError.Failure) {
     let tracer = environment.tracer
     switch capability.id {
     case .msi:
       tracer.emit(.vfioMsiSetup, [.text(name), .number(capability.offset)])
     case .pcie:
-      let pcie = PCIeCapability(in: image.values, at: capability.offset)
+      let pcie = PCIeCapability(in: image, at: capability.offset)
       if pcie.hasFLR {
         tracer.emit(.vfioCheckPcieFlr, [.text(name)])
         abilities.hasFLR = true
       }
       guard pcie.isEndpoint else { throw .unsupportedPCIeType(pcie.type) }
     case .powerManagement:
-      let power = PowerManagementCapability(in: image.values, at: capability.offset)
+      let power = PowerManagementCapability(in: image, at: capability.offset)
       powerManagement = power
       if !power.keepsStateInD3hot {
         tracer.emit(.vfioCheckPmReset, [.text(name)])
         abilities.hasPMReset = true
       }
     case .advancedFeatures:
-      if AdvancedFeaturesCapability(in: image.values, at: capability.offset).hasFLR {
+      if AdvancedFeaturesCapability(in: image, at: capability.offset).hasFLR {
         tracer.emit(.vfioCheckAfFlr, [.text(name)])
         abilities.hasFLR = true
       }
@@ -219,9 +231,9 @@ extension PassthroughFunction {
     for capability in walk.capabilities {
       switch capability.id {
       case .msi:
-        MSICapability(in: image.values, at: capability.offset).emulate(in: &image)
+        MSICapability(in: image, at: capability.offset).emulate(in: &image)
       case .msix:
-        MSIXCapability(in: image.values, at: capability.offset).emulate(in: &image)
+        MSIXCapability(at: capability.offset).emulate(in: &image)
       case .powerManagement:
         image.makeWritable(capability.offset + 4, mask: UInt8(3))
       default:

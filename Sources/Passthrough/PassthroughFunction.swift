@@ -1,6 +1,6 @@
-package import HostKernel
+internal import HostKernel
 internal import Hypervisor
-package import PCI
+internal import PCI
 internal import SystemPackage
 internal import Tracing
 package import VFIO

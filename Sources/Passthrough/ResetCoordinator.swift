@@ -1,5 +1,5 @@
 internal import SystemPackage
-package import Tracing
+internal import Tracing
 package import VFIO
 
 /// Carries out resets of assigned functions: all of them at a machine reset, or one.
