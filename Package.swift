@@ -52,7 +52,7 @@ let package = Package(
     room("PCI"),
     room("SimulatedKernel", ["CLinux", "CYAML", "PCI", "HostKernel", system]),
     room("VFIO", ["CLinux", "Tracing", "PCI", "HostKernel", system]),
-    room("EventLoop", ["CGLib"]),
+    room("EventLoop", ["CGLib", "HostKernel"]),
     room("Hypervisor", ["CLinux", "HostKernel", system]),
     room(
       "Passthrough", ["CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor", system]),
