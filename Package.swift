@@ -70,7 +70,10 @@ let package = Package(
 
     program(
       "swiftvmm",
-      ["CommandLine", "EventLoop", "HostKernel", "Machine", "Monitor", "SimulatedKernel", "Tracing"]),
+      [
+        "CommandLine", "EventLoop", "HostKernel", "Machine", "Monitor", "Passthrough",
+        "SimulatedKernel", "Tracing", system,
+      ]),
     program("swiftvmm-trace", ["TraceComparison", argumentParser]),
     program("swiftvmm-lab", ["Lab", argumentParser]),
 

@@ -1,12 +1,12 @@
-package import Board
-internal import CommandLine
+internal import Board
+package import CommandLine
 package import EventLoop
 package import HostKernel
-package import Hypervisor
-package import Passthrough
+internal import Hypervisor
+internal import Passthrough
 internal import SystemPackage
 package import Tracing
-package import VFIO
+internal import VFIO
 
 /// A virtual machine: builds its parts in order, owns them, and keeps the run state.
 ///
@@ -91,8 +91,8 @@ package import VFIO
     weak var machine: Machine?
 
     func requestReset() {
-      nonisolated(unsafe) let machine = machine
-      VMMain.assumeIsolated { unsafe machine?.requestReset(.guestReset) }
+      let machine = machine
+      VMMain.assumeIsolated { machine?.requestReset(.guestReset) }
     }
   }
 

@@ -1,6 +1,6 @@
 package import Hypervisor
-package import Passthrough
-internal import SystemPackage
+internal import Passthrough
+package import SystemPackage
 package import Tracing
 package import VFIO
 
