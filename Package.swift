@@ -47,12 +47,12 @@ let package = Package(
     .systemLibrary(name: "CJSON", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"])]),
     .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
-    room("Tracing", ["CLinux"]),
-    room("PCI"),
     room("HostKernel", ["CLinux", system]),
+    room("Tracing", ["CLinux", "HostKernel", system]),
+    room("PCI"),
     room("SimulatedKernel", ["CLinux", "CYAML", "PCI", "HostKernel", system]),
     room("VFIO", ["CLinux", "Tracing", "PCI", "HostKernel", system]),
-    room("EventLoop", ["CGLib"]),
+    room("EventLoop", ["CGLib", "HostKernel"]),
     room("Hypervisor", ["CLinux", "HostKernel", system]),
     room(
       "Passthrough", ["CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor", system]),
@@ -70,11 +70,14 @@ let package = Package(
 
     program(
       "swiftvmm",
-      ["CommandLine", "EventLoop", "HostKernel", "Machine", "Monitor", "SimulatedKernel", "Tracing"]),
+      [
+        "CommandLine", "EventLoop", "HostKernel", "Machine", "Monitor", "Passthrough",
+        "SimulatedKernel", "Tracing", system,
+      ]),
     program("swiftvmm-trace", ["TraceComparison", argumentParser]),
     program("swiftvmm-lab", ["Lab", argumentParser]),
 
-    tests("TracingTests", ["Tracing"]),
+    tests("TracingTests", ["Tracing", "HostKernel"]),
     tests("PCITests", ["PCI"]),
     tests("HostKernelTests", ["HostKernel", system]),
     tests("SimulatedKernelTests", ["SimulatedKernel", "CLinux", "HostKernel", "PCI", system]),

@@ -1,3 +1,4 @@
+internal import PCI
 internal import Hypervisor
 
 /// The host bridge at 00.0, Intel 82G33 (8086:29c0) as far as it exists without a CPU: `PCIEXBAR`,

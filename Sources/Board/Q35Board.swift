@@ -1,3 +1,4 @@
+internal import PCI
 package import HostKernel
 package import Hypervisor
 internal import SystemPackage
