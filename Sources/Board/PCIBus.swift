@@ -1,4 +1,5 @@
 package import PCI
+
 /// A PCI bus: who sits where, who is asked, and who is reset when.
 ///
 /// A place is reserved before the function that gets it exists, since a taken slot is reported before

@@ -47,11 +47,12 @@ package final class AddressSpace {
     }
   }
 
-  /// Takes every region away, tells the listeners so, and forgets them. Ends what held on to each
-  /// other through handlers and listeners, so it is called when the machine goes.
+  /// Forgets every listener, without a word to it, and takes every region away. Ends what held on to
+  /// each other through handlers and listeners, so it is called when the machine goes; what a
+  /// listener set up on the host ends with its descriptors.
   package func tearDown() {
-    change { regions = [:] }
     listeners = []
+    change { regions = [:] }
   }
 
   /// Shows or hides a region and what lies over it; says nothing to anyone when nothing changes.

@@ -1,6 +1,7 @@
 import Board
 import HostKernel
 import Hypervisor
+import PCI
 import SystemPackage
 import Testing
 
