@@ -71,7 +71,8 @@ package struct BootCommand: Equatable, Sendable {
     return arguments + [
       "-serial", "file:/lab/output/console.log",
       "-add-fd", "fd=3,set=1", "-chardev", "file,id=output,path=/dev/fdset/1,append=on",
-      "-device", "virtio-serial-pci,bus=pcie.0", "-device", "virtserialport,chardev=output,name=output",
+      "-device", "virtio-serial-pci,bus=pcie.0", "-device",
+      "virtserialport,chardev=output,name=output",
     ]
   }
 

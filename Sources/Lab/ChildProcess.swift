@@ -100,7 +100,7 @@ struct ChildProcess {
     unsafe posix_spawnattr_setsigmask(&attributes, &mask)
 
     var strings: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) } + [nil]
-    defer { unsafe strings.forEach { unsafe free($0) } }
+    defer { for index in unsafe strings.indices { unsafe free(strings[index]) } }
     var pid: pid_t = 0
     let code = unsafe posix_spawnp(&pid, name, &actions, &attributes, &strings, environ)
     guard code == 0 else { throw .system(operation: "start", object: name, errno: code) }

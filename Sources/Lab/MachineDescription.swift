@@ -33,7 +33,7 @@ package struct MachineDescription: Equatable, Sendable {
   /// - Throws: `LabError.machine` with the number of the first line that is wrong.
   package init(parsing text: String, file: String) throws(LabError) {
     var number = 0
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+    for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
       number += 1
       let words = line.trimmingBlanks()
       if words.isEmpty || words.first == "#" { continue }
@@ -68,7 +68,7 @@ package struct MachineDescription: Equatable, Sendable {
 }
 
 extension Character {
-  fileprivate var isBlank: Bool { self == " " || self == "\t" || self == "\r" || self == "\r\n" }
+  fileprivate var isBlank: Bool { self == " " || self == "\t" }
 }
 
 extension Substring {
