@@ -3,7 +3,6 @@ import Glibc
 extension Lab {
   /// Boots the machine for `request` and returns the exit status that its session left.
   func runInMachine(_ request: RunRequest, output: String) throws(LabError) -> Int32 {
-    guard geteuid() == 0 else { throw .notRoot }
     let programs = try programs(for: request)
     let machine = try checkout.machine(request.machine)
     let kernel = try build(.kernel)
@@ -15,6 +14,7 @@ extension Lab {
     var boot = BootCommand(
       machine: machine, labFolder: checkout.labFolder, root: root, kernel: kernel, output: output)
     boot.isInteractive = request.what == .shell
+    if boot.isInteractive { session.terminal = Self.terminal() }
     boot.inputs = programs.map { .init(path: $0.path, name: "bin/\($0.name)") }
     if let runtime = try swiftRuntime() {
       boot.inputs.append(.init(path: runtime, name: "swift"))
@@ -47,6 +47,19 @@ extension Lab {
 
   /// Where the session looks for commands, after the programs of this package.
   private static let searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+  /// The terminal of this process: its kind, and its size in characters where it has one.
+  private static func terminal() -> SessionCommand.Terminal {
+    var terminal = SessionCommand.Terminal()
+    if let kind = unsafe getenv("TERM") { terminal.kind = unsafe String(cString: kind) }
+    var size = winsize()
+    let isKnown = unsafe ioctl(STDIN_FILENO, UInt(TIOCGWINSZ), &size) == 0
+    if isKnown && size.ws_row > 0 && size.ws_col > 0 {
+      terminal.rows = Int(size.ws_row)
+      terminal.columns = Int(size.ws_col)
+    }
+    return terminal
+  }
 
   private func start(
     _ boot: BootCommand, _ request: RunRequest, output: String

@@ -34,14 +34,17 @@ package struct Lab {
 
   /// Runs a scenario, a command or a shell, and returns its exit status.
   package func run(_ request: RunRequest) throws(LabError) -> Int32 {
+    var hostScenario: Scenario?
+    if case .scenario(let name, _) = request.what {
+      let scenario = try Scenario.find(name, in: try checkout.scenarios())
+      if scenario.place == .host { hostScenario = scenario }
+    }
+    guard hostScenario != nil || geteuid() == 0 else { throw .notRoot }
     let output = try outputFolder(for: request)
     guard let lock = try OpenFile(locking: "\(output)/lock") else { throw .outputInUse(output) }
     defer { lock.hold() }
-    if case .scenario(let name, let arguments) = request.what {
-      let scenario = try Scenario.find(name, in: try checkout.scenarios())
-      if scenario.place == .host {
-        return try runOnHost(scenario, arguments, output: output, timeLimit: request.timeLimit)
-      }
+    if let hostScenario, case .scenario(_, let arguments) = request.what {
+      return try runOnHost(hostScenario, arguments, output: output, timeLimit: request.timeLimit)
     }
     return try runInMachine(request, output: output)
   }

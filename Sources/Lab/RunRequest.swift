@@ -54,7 +54,7 @@ package struct RunRequest: Equatable, Sendable {
       case .scenario(let name, let arguments):
         SessionCommand(["/lab/input/lab/scenarios/\(name)"] + arguments)
       case .command(let arguments): SessionCommand(arguments)
-      case .shell: SessionCommand(["bash", "-l"], onConsole: true)
+      case .shell: SessionCommand(["bash", "-l"], terminal: .init())
       }
     if isPeerOnly { session.environment.append((name: "SWIFTVMM_PROGRAM", value: Self.peer)) }
     return session

@@ -4,19 +4,31 @@ package struct SessionCommand: Sendable {
   package var environment: [(name: String, value: String)] = []
   /// The command and its arguments.
   package var arguments: [String]
-  /// True for an interactive shell on the serial console.
-  package var onConsole = false
+  /// The terminal to run on, for an interactive shell on the serial console.
+  package var terminal: Terminal?
 
-  package init(_ arguments: [String], onConsole: Bool = false) {
+  /// What the shell has to know of the terminal at the other end of the serial console.
+  package struct Terminal: Sendable {
+    /// The terminfo name.
+    package var kind = "vt100"
+    package var rows = 24
+    package var columns = 80
+
+    package init() {}
+  }
+
+  package init(_ arguments: [String], terminal: Terminal? = nil) {
     self.arguments = arguments
-    self.onConsole = onConsole
+    self.terminal = terminal
   }
 
   /// The script's text.
   package var script: String {
     var lines = environment.map { "export \($0.name)=\(Self.quote($0.value))" }
     let command = arguments.map { Self.quote($0) }.joined(separator: " ")
-    if onConsole {
+    if let terminal {
+      lines.append("export TERM=\(Self.quote(terminal.kind))")
+      lines.append("stty rows \(terminal.rows) columns \(terminal.columns) </dev/ttyS0")
       lines.append("exec setsid --ctty --wait \(command) </dev/ttyS0 >/dev/ttyS0 2>&1")
     } else {
       lines.append("exec \(command)")

@@ -31,7 +31,16 @@ import Testing
   }
 
   @Test func aShellGetsTheConsole() {
-    #expect(RunRequest(.shell).sessionCommand.script.contains("</dev/ttyS0"))
+    var session = RunRequest(.shell).sessionCommand
+    session.terminal?.kind = "xterm"
+    session.terminal?.rows = 50
+    #expect(
+      session.script == """
+        export TERM=xterm
+        stty rows 50 columns 80 </dev/ttyS0
+        exec setsid --ctty --wait bash -l </dev/ttyS0 >/dev/ttyS0 2>&1
+
+        """)
   }
 
   @Test(arguments: [
