@@ -15,38 +15,44 @@ struct ConfigRegisters {
 
   /// Says which bits of 1 to 4 bytes a guest may change.
   mutating func allow(_ bits: UInt32, at offset: Int, length: Int) {
-    for (index, shift) in places(offset, length) {
-      writable[index] = UInt8(truncatingIfNeeded: bits >> shift)
+    for index in Self.indices(offset, length) {
+      writable[index] = UInt8(truncatingIfNeeded: bits >> Self.shift(index, offset))
     }
   }
 
   /// Changes 1 to 4 bytes, whatever a guest may do.
   mutating func set(_ offset: Int, length: Int, to value: UInt32) {
-    for (index, shift) in places(offset, length) {
-      bytes[index] = UInt8(truncatingIfNeeded: value >> shift)
+    for index in Self.indices(offset, length) {
+      bytes[index] = UInt8(truncatingIfNeeded: value >> Self.shift(index, offset))
     }
   }
 
   /// Changes the bits of 1 to 4 bytes that a guest may change.
   mutating func write(_ offset: Int, length: Int, value: UInt32) {
-    for (index, shift) in places(offset, length) {
-      let mask = writable[index]
-      bytes[index] = bytes[index] & ~mask | UInt8(truncatingIfNeeded: value >> shift) & mask
+    for index in Self.indices(offset, length) {
+      let byte = UInt8(truncatingIfNeeded: value >> Self.shift(index, offset))
+      bytes[index] = bytes[index] & ~writable[index] | byte & writable[index]
     }
   }
 
   /// Reads 1 to 4 bytes; those beyond the end are ones.
   func read(_ offset: Int, length: Int) -> UInt32 {
     var value = UInt32.max
-    for (index, shift) in places(offset, length) {
-      value &= ~(0xff << shift) | UInt32(bytes[index]) << shift
+    for index in Self.indices(offset, length) {
+      let shift = Self.shift(index, offset)
+      value = value & ~(0xff << shift) | UInt32(bytes[index]) << shift
     }
     return length < 4 ? value & (1 << UInt32(8 * max(0, length)) - 1) : value
   }
 
-  /// The indices of the bytes that exist, each with its place in a value.
-  private func places(_ offset: Int, _ length: Int) -> [(index: Int, shift: UInt32)] {
-    let range = max(0, offset)..<max(max(0, offset), min(256, offset + min(4, length)))
-    return range.map { ($0, UInt32(8 * ($0 - offset))) }
+  /// The bytes of an access that exist.
+  private static func indices(_ offset: Int, _ length: Int) -> Range<Int> {
+    let start = offset < 0 ? 256 : min(offset, 256)
+    return start..<min(256, start + min(4, max(0, length)))
+  }
+
+  /// Where a byte is in the value of an access, in bits.
+  private static func shift(_ index: Int, _ offset: Int) -> UInt32 {
+    UInt32(8 * (index - max(0, offset)))
   }
 }

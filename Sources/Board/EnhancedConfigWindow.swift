@@ -8,48 +8,37 @@ final class EnhancedConfigWindow: MemoryHandler {
   init(_ bus: PCIBus) { self.bus = bus }
 
   func read(offset: UInt64, size: Int) -> UInt64 {
-    guard offset >> 20 == 0 else { return .max }
     var value: UInt64 = 0
-    for piece in ConfigPiece.split(offset, size) {
-      let bits = bus.readConfig(piece.place, offset: piece.register, length: piece.length)
-      value |= (UInt64(bits) & piece.ones) << piece.shift
+    forEachPiece(offset, size) { place, register, length, shift in
+      let bits = UInt64(bus.readConfig(place, offset: register, length: length))
+      value |= (length == 4 ? bits : bits & (1 << UInt64(8 * length) - 1)) << shift
     }
     return value
   }
 
   func write(offset: UInt64, size: Int, value: UInt64) {
-    guard offset >> 20 == 0 else { return }
-    for piece in ConfigPiece.split(offset, size) {
+    forEachPiece(offset, size) { place, register, length, shift in
+      let bits = UInt32(truncatingIfNeeded: value >> shift)
       bus.writeConfig(
-        piece.place, offset: piece.register, length: piece.length,
-        value: UInt32(truncatingIfNeeded: value >> piece.shift & piece.ones))
+        place, offset: register, length: length,
+        value: length == 4 ? bits : bits & (1 << UInt32(8 * length) - 1))
     }
   }
-}
 
-/// A naturally aligned access of at most 4 bytes, a part of a larger or unaligned one.
-private struct ConfigPiece {
-  var place: PCISlot
-  var register: Int
-  var length: Int
-  /// Its place in the whole value, in bits.
-  var shift: UInt64
-
-  var ones: UInt64 { length == 4 ? 0xffff_ffff : 1 << UInt64(8 * length) - 1 }
-
-  static func split(_ offset: UInt64, _ size: Int) -> [ConfigPiece] {
-    var pieces: [ConfigPiece] = []
+  /// Splits an access into naturally aligned ones of at most 4 bytes, each with its place in the
+  /// whole value in bits. Only bus 0 is there, so that offsets from 2^20 have no function.
+  private func forEachPiece(
+    _ offset: UInt64, _ size: Int,
+    _ body: (_ place: PCISlot?, _ register: Int, _ length: Int, _ shift: UInt64) -> Void
+  ) {
     var done = 0
     while done < size {
       let position = offset &+ UInt64(done)
       var length = 4
       while length > size - done || position & UInt64(length - 1) != 0 { length /= 2 }
-      pieces.append(
-        ConfigPiece(
-          place: PCISlot(devfn: UInt8(truncatingIfNeeded: position >> 12)),
-          register: Int(position & 0xfff), length: length, shift: UInt64(8 * done)))
+      let place = position >> 20 == 0 ? PCISlot(devfn: UInt8(position >> 12)) : nil
+      body(place, Int(position & 0xfff), length, UInt64(8 * done))
       done += length
     }
-    return pieces
   }
 }

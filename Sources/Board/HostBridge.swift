@@ -1,5 +1,5 @@
-internal import PCI
 internal import Hypervisor
+internal import PCI
 
 /// The host bridge at 00.0, Intel 82G33 (8086:29c0) as far as it exists without a CPU: `PCIEXBAR`,
 /// which puts the enhanced configuration window into memory.

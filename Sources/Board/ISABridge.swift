@@ -1,4 +1,5 @@
 internal import PCI
+
 /// The ISA bridge at 1f.0, Intel ICH9 LPC (8086:2918) as far as it exists without a CPU: the eight
 /// registers that route the PCI interrupt lines PIRQA to PIRQH.
 final class ISABridge: PCIFunction {

@@ -39,6 +39,9 @@ package final class InterruptRouter {
     bridge.onRoutingWrite = { [unowned self] in routingChanged() }
   }
 
+  // The bridge may live on in a bus that someone holds.
+  deinit { bridge.onRoutingWrite = {} }
+
   /// Where pin 0 (INTA) to 3 (INTD) of a function leads now.
   package func route(_ place: PCISlot, pin: Int) -> InterruptRoute {
     InterruptRoute(isEnabled: true, gsi: bridge.globalInterrupt(of: Self.line(place, pin)))

@@ -1,4 +1,5 @@
 package import PCI
+
 /// A PCI bus: who sits where, who is asked, and who is reset when.
 ///
 /// A place is reserved before the function that gets it exists, since a taken slot is reported before
@@ -82,13 +83,15 @@ package final class PCIBus {
   // MARK: - Accesses
 
   /// Reads configuration space: 1, 2 or 4 bytes within one aligned dword, below offset 4096. Where no
-  /// function is, all bits are one.
-  package func readConfig(_ place: PCISlot, offset: Int, length: Int) -> UInt32 {
-    functions[Int(place.devfn)]?.readConfig(offset: offset, length: length) ?? .max
+  /// function is, or at no place, all bits are one.
+  package func readConfig(_ place: PCISlot?, offset: Int, length: Int) -> UInt32 {
+    guard let place else { return .max }
+    return functions[Int(place.devfn)]?.readConfig(offset: offset, length: length) ?? .max
   }
 
   /// Writes configuration space: 1, 2 or 4 bytes within one aligned dword, below offset 4096.
-  package func writeConfig(_ place: PCISlot, offset: Int, length: Int, value: UInt32) {
+  package func writeConfig(_ place: PCISlot?, offset: Int, length: Int, value: UInt32) {
+    guard let place else { return }
     functions[Int(place.devfn)]?.writeConfig(offset: offset, length: length, value: value)
   }
 

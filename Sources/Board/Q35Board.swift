@@ -1,6 +1,6 @@
-internal import PCI
 package import HostKernel
 package import Hypervisor
+internal import PCI
 internal import SystemPackage
 
 /// A q35-like board without CPUs: RAM, ports, the root bus with host and ISA bridge, interrupt
@@ -54,7 +54,12 @@ package final class Q35Board {
     memory.register(accelerator)
   }
 
-  deinit { memory.unregister(accelerator) }
+  // Other listeners hear nothing, as in QEMU, whose log ends without removals.
+  deinit {
+    memory.unregister(accelerator)
+    memory.tearDown()
+    ports.space.tearDown()
+  }
 
   /// Resets the functions on the root bus, those of the board last, and then the rest of the board.
   package func reset() {

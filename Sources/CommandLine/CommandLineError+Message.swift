@@ -86,7 +86,7 @@ extension CommandLineError {
     case .invalidAccelerator(let name):
       (
         "invalid accelerator \(name)",
-        Self.choice(of: Catalogue.accelerators.map(\.name), insteadOf: name)
+        Self.choice(of: Catalogue.accelerators.map(\.item.name), insteadOf: name)
       )
     case .acceleratorConflict:
       ("The -accel and \"-machine accel=\" options are incompatible", "leave one of them out")
@@ -111,7 +111,7 @@ extension CommandLineError {
       ("Device '\(id)' not found", Self.linkAdvice(id, known))
     case .noHostDevice: ("No provided host device", nil)
     case .invalidCharacterDevice(let value):
-      ("'\(value)' is not a valid char driver", "write unix:PATH,server=on,wait=off or stdio")
+      ("'\(value)' is not a valid char driver", Self.list(Catalogue.streams))
     case .socketPathTooLong(let path): ("UNIX socket path '\(path)' is too long", nil)
     case .unsupportedSocketMode(let setting):
       ("a socket without \(setting) is not supported by this version", "add ,\(setting)")

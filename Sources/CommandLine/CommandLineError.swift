@@ -6,11 +6,6 @@ package struct CommandLineError: Error, Sendable, Equatable {
   /// What is wrong with it.
   package let reason: Reason
 
-  init(option: String?, reason: Reason) {
-    self.option = option
-    self.reason = reason
-  }
-
   /// What is wrong with a command line, as facts.
   package enum Reason: Sendable, Equatable {
     /// No option has this name.

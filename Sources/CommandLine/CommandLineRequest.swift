@@ -43,9 +43,9 @@ extension HelpTopic {
     case .machines(properties: false):
       "Supported machines are:\n" + Self.columns(Catalogue.machines, width: 20)
     case .accelerators(let name):
-      Self.properties(of: name, in: Catalogue.accelerators)
+      Self.properties(of: name, in: Catalogue.accelerators.map(\.item))
         ?? "Accelerators supported by \(program):\n"
-        + Catalogue.accelerators.map { "\($0.name)\n" }.joined()
+        + Catalogue.accelerators.map { "\($0.item.name)\n" }.joined()
     case .devices(let name):
       Self.properties(of: name, in: Catalogue.devices)
         ?? "Misc devices:\n"

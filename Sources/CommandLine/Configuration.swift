@@ -58,6 +58,13 @@ package struct Configuration: Sendable, Equatable {
 /// A machine model by its `-machine` name.
 package enum MachineModel: String, Sendable, CaseIterable {
   case q35
+
+  /// One line for `-machine help`.
+  var summary: String {
+    switch self {
+    case .q35: "Standard PC (Q35 + ICH9, 2009)"
+    }
+  }
 }
 
 /// What runs the guest, or stands in for it.
@@ -127,8 +134,6 @@ package struct CharacterDevice: Sendable, Equatable {
 
 /// `-trace`, `-d` and `-D`.
 package struct TraceConfiguration: Sendable, Equatable {
-  package init() {}
-
   /// Which events to turn on and off, in the order in which that takes effect.
   package var actions: [TraceAction] = []
 
@@ -138,6 +143,9 @@ package struct TraceConfiguration: Sendable, Equatable {
   /// `-D`.
   package var logFile: String?
 
+  /// No event is turned on, and lines go to standard error.
+  package init() {}
+
   /// Where trace lines go; `nil` is standard error. A trace file wins over a log file, which is then
   /// created empty.
   package var destination: String? { traceFile ?? logFile }
@@ -145,13 +153,14 @@ package struct TraceConfiguration: Sendable, Equatable {
 
 /// `-msg`.
 package struct MessageConfiguration: Sendable, Equatable {
-  package init() {}
-
   /// Trace lines and messages begin with the time.
   package var timestamp = false
 
   /// With `timestamp`, messages also name the guest.
   package var guestName = false
+
+  /// Neither is on.
+  package init() {}
 }
 
 /// `-simulate`.

@@ -85,17 +85,9 @@ struct ConfigurationBuilder {
     let list = KeyValueList(use.value, impliedKey: "accel")
     let name = list.last("accel") ?? ""
     if KeyValueList.isHelp(name) { return .help(.accelerators(named: nil)) }
-    let accelerator = try Self.accelerator(name, option: use.text)
+    let model = try Self.accelerator(name, option: use.text)
     if list.asksForHelp { return .help(.accelerators(named: name)) }
-    switch accelerator {
-    case .kvm:
-      _ = try KVMProperties.read(list, option: use.text, warnings: &configuration.warnings)
-      accelerators.append(.kvm)
-    case .qtest:
-      let properties = try QTestProperties.read(
-        list, option: use.text, warnings: &configuration.warnings)
-      accelerators.append(.qtest(irqfd: properties.irqfd))
-    }
+    accelerators.append(try model.read(list, use.text, &configuration.warnings))
     acceleratorText = use.text
     return nil
   }
@@ -106,21 +98,21 @@ struct ConfigurationBuilder {
         throw CommandLineError(option: acceleratorText, reason: .acceleratorConflict)
       }
       for name in names.split(separator: ":", omittingEmptySubsequences: false) {
-        accelerators.append(try Self.accelerator(String(name), option: machineText))
+        let model = try Self.accelerator(String(name), option: machineText)
+        let defaults = KeyValueList("", impliedKey: nil)
+        accelerators.append(try model.read(defaults, "", &configuration.warnings))
       }
     }
     if !accelerators.isEmpty { configuration.accelerators = accelerators }
   }
 
-  /// The accelerator called `name`, with its defaults.
   private static func accelerator(
     _ name: String, option: String?
-  ) throws(CommandLineError) -> Accelerator {
-    switch name {
-    case "kvm": return .kvm
-    case "qtest": return .qtest(irqfd: QTestProperties().irqfd)
-    default: throw CommandLineError(option: option, reason: .invalidAccelerator(name))
+  ) throws(CommandLineError) -> Catalogue.AcceleratorModel {
+    guard let model = Catalogue.accelerators.first(where: { $0.item.name == name }) else {
+      throw CommandLineError(option: option, reason: .invalidAccelerator(name))
     }
+    return model
   }
 
   // MARK: - Objects and devices
@@ -216,13 +208,18 @@ struct ConfigurationBuilder {
       return CharacterDevice(optionText: use.text, endpoint: .standardIO)
     }
     guard use.value.hasPrefix("unix:") else {
-      throw error(use, .invalidCharacterDevice(use.value))
+      let isKnown = Catalogue.unsupportedStreams.contains { use.value.hasPrefix($0) }
+      throw error(
+        use,
+        isKnown
+          ? .unsupportedValue(use.value, supported: Catalogue.streams)
+          : .invalidCharacterDevice(use.value))
     }
     let list = SocketProperties.table.list(String(use.value.dropFirst(5)))
     let socket = try SocketProperties.read(
       list, option: use.text, warnings: &configuration.warnings)
     guard let path = socket.path, !path.isEmpty else {
-      throw error(use, .missingParameter("path", example: "unix:PATH,server=on,wait=off"))
+      throw error(use, .missingParameter("path", example: Catalogue.streams[0]))
     }
     guard path.utf8.count < CommandLineError.socketPathLimit else {
       throw error(use, .socketPathTooLong(path))

@@ -60,21 +60,25 @@ extension Property {
     _ name: String, type: String = "str", _ path: Path<String?>,
     _ summary: String
   ) -> Property {
-    Property(name: name, typeName: type, summary: summary, shown: { $0[keyPath: path] }) {
-      $0[keyPath: path] = $1
-      return nil
-    }
+    Property(
+      name: name, typeName: type, summary: summary, shown: { $0[keyPath: path] },
+      assign: {
+        $0[keyPath: path] = $1
+        return nil
+      })
   }
 
   /// An id.
   static func identifier(
     _ name: String, _ path: Path<String?>, _ summary: String
   ) -> Property {
-    Property(name: name, typeName: "str", summary: summary, shown: { $0[keyPath: path] }) {
-      guard isIdentifier($1) else { return .notIdentifier }
-      $0[keyPath: path] = $1
-      return nil
-    }
+    Property(
+      name: name, typeName: "str", summary: summary, shown: { $0[keyPath: path] },
+      assign: {
+        guard isIdentifier($1) else { return .notIdentifier }
+        $0[keyPath: path] = $1
+        return nil
+      })
   }
 
   /// A boolean in any of QEMU's spellings.
@@ -82,39 +86,43 @@ extension Property {
     _ name: String, _ path: Path<Bool>, _ summary: String
   ) -> Property {
     Property(
-      name: name, typeName: "bool", summary: summary, shown: { $0[keyPath: path] ? "on" : "off" }
-    ) {
-      switch $1 {
-      case "on", "yes", "true", "y": $0[keyPath: path] = true
-      case "off", "no", "false", "n": $0[keyPath: path] = false
-      default: return .notOnOff
-      }
-      return nil
-    }
+      name: name, typeName: "bool", summary: summary, shown: { $0[keyPath: path] ? "on" : "off" },
+      assign: {
+        switch $1 {
+        case "on", "yes", "true", "y": $0[keyPath: path] = true
+        case "off", "no", "false", "n": $0[keyPath: path] = false
+        default: return .notOnOff
+        }
+        return nil
+      })
   }
 
   /// A whole number of 32 bits, from 0.
   static func uint32(
     _ name: String, _ path: Path<UInt32>, _ summary: String
   ) -> Property {
-    Property(name: name, typeName: "uint32", summary: summary, shown: { "\($0[keyPath: path])" }) {
-      guard let number = NumberText.integer($1) else { return .notInteger }
-      guard let value = UInt32(exactly: number) else { return .notInRange(type: "uint32_t") }
-      $0[keyPath: path] = value
-      return nil
-    }
+    Property(
+      name: name, typeName: "uint32", summary: summary, shown: { "\($0[keyPath: path])" },
+      assign: {
+        guard let number = NumberText.integer($1) else { return .notInteger }
+        guard let value = UInt32(exactly: number) else { return .notInRange(type: "uint32_t") }
+        $0[keyPath: path] = value
+        return nil
+      })
   }
 
   /// A signed whole number of 32 bits.
   static func int32(
     _ name: String, _ path: Path<Int32>, _ summary: String
   ) -> Property {
-    Property(name: name, typeName: "int32", summary: summary, shown: { "\($0[keyPath: path])" }) {
-      guard let number = NumberText.integer($1) else { return .notInteger }
-      guard let value = Int32(exactly: number) else { return .notInRange(type: "int32_t") }
-      $0[keyPath: path] = value
-      return nil
-    }
+    Property(
+      name: name, typeName: "int32", summary: summary, shown: { "\($0[keyPath: path])" },
+      assign: {
+        guard let number = NumberText.integer($1) else { return .notInteger }
+        guard let value = Int32(exactly: number) else { return .notInRange(type: "int32_t") }
+        $0[keyPath: path] = value
+        return nil
+      })
   }
 
   /// A memory size in bytes, rounded up to a multiple of `alignment`; `defaultUnit` bytes are meant by
@@ -123,20 +131,22 @@ extension Property {
     _ name: String, defaultUnit: UInt64, alignment: UInt64, _ path: Path<UInt64>,
     _ summary: String
   ) -> Property {
-    Property(name: name, typeName: "size", summary: summary, shown: { "\($0[keyPath: path])" }) {
-      do throws(NumberText.SizeFailure) {
-        let size = try NumberText.size($1, defaultUnit: defaultUnit)
-        let (padded, overflow) = size.addingReportingOverflow(alignment - 1)
-        guard !overflow else { return .sizeOutOfRange }
-        $0[keyPath: path] = padded - padded % alignment
-        return nil
-      } catch {
-        switch error {
-        case .malformed: return .notSize
-        case .outOfRange: return .sizeOutOfRange
+    Property(
+      name: name, typeName: "size", summary: summary, shown: { "\($0[keyPath: path])" },
+      assign: {
+        do throws(NumberText.SizeFailure) {
+          let size = try NumberText.size($1, defaultUnit: defaultUnit)
+          let (padded, overflow) = size.addingReportingOverflow(alignment - 1)
+          guard !overflow else { return .sizeOutOfRange }
+          $0[keyPath: path] = padded - padded % alignment
+          return nil
+        } catch {
+          switch error {
+          case .malformed: return .notSize
+          case .outOfRange: return .sizeOutOfRange
+          }
         }
-      }
-    }
+      })
   }
 
   /// One word of an enumeration.
@@ -144,13 +154,15 @@ extension Property {
     _ name: String, type: String, _ path: Path<Value>,
     _ summary: String
   ) -> Property {
-    Property(name: name, typeName: type, summary: summary, shown: { $0[keyPath: path].rawValue }) {
-      guard let value = Value(rawValue: $1) else {
-        return .notOneOf(Value.allCases.map(\.rawValue))
-      }
-      $0[keyPath: path] = value
-      return nil
-    }
+    Property(
+      name: name, typeName: type, summary: summary, shown: { $0[keyPath: path].rawValue },
+      assign: {
+        guard let value = Value(rawValue: $1) else {
+          return .notOneOf(Value.allCases.map(\.rawValue))
+        }
+        $0[keyPath: path] = value
+        return nil
+      })
   }
 
   /// A value with its own grammar; `expected` describes it for whoever got it wrong.
@@ -159,12 +171,12 @@ extension Property {
     _ summary: String, _ expected: String, read: @escaping @Sendable (String) -> Value?
   ) -> Property {
     Property(
-      name: name, typeName: type, summary: summary, shown: { $0[keyPath: path]?.description }
-    ) {
-      guard let value = read($1) else { return .malformed(expected: expected) }
-      $0[keyPath: path] = value
-      return nil
-    }
+      name: name, typeName: type, summary: summary, shown: { $0[keyPath: path]?.description },
+      assign: {
+        guard let value = read($1) else { return .malformed(expected: expected) }
+        $0[keyPath: path] = value
+        return nil
+      })
   }
 
   /// The number of an open descriptor.
@@ -173,13 +185,13 @@ extension Property {
   ) -> Property {
     Property(
       name: name, typeName: "string", summary: summary,
-      shown: { $0[keyPath: path].map(String.init) }
-    ) {
-      guard let number = NumberText.integer($1), number >= 0, let value = Int32(exactly: number)
-      else { return .notDescriptor }
-      $0[keyPath: path] = value
-      return nil
-    }
+      shown: { $0[keyPath: path].map(String.init) },
+      assign: {
+        guard let number = NumberText.integer($1), number >= 0, let value = Int32(exactly: number)
+        else { return .notDescriptor }
+        $0[keyPath: path] = value
+        return nil
+      })
   }
 }
 

@@ -47,6 +47,14 @@ package final class AddressSpace {
     }
   }
 
+  /// Forgets every listener, without a word to it, and takes every region away. Ends what held on to
+  /// each other through handlers and listeners, so it is called when the machine goes; what a
+  /// listener set up on the host ends with its descriptors.
+  package func tearDown() {
+    listeners = []
+    change { regions = [:] }
+  }
+
   /// Shows or hides a region and what lies over it; says nothing to anyone when nothing changes.
   package func setEnabled(_ id: RegionID, _ isEnabled: Bool) {
     guard let placed = regions[id], placed.region.isEnabled != isEnabled else { return }

@@ -1,6 +1,7 @@
 import Board
 import HostKernel
 import Hypervisor
+import PCI
 import SystemPackage
 import Testing
 
@@ -81,7 +82,7 @@ import Testing
     #expect(error?.message.hasPrefix("cannot set up guest memory 'pc.ram': ") == true)
   }
 
-  @Test func aBoardThatGoesLeavesNothingAtItsAccelerator() throws {
+  @Test func aBoardThatGoesTakesItsMemoryAndFunctionsAlong() throws {
     final class Follower: Accelerator {
       var sections = 0
       let name = "test"
@@ -97,13 +98,30 @@ import Testing
       func regionRemoved(_ section: MemorySection) { sections -= 1 }
       func regionAdded(_ section: MemorySection) { sections += 1 }
     }
+    final class Mortal: PCIFunction {
+      let memory: AddressSpace
+      let onEnd: () -> Void
+      init(memory: AddressSpace, onEnd: @escaping () -> Void) {
+        self.memory = memory
+        self.onEnd = onEnd
+      }
+      deinit { onEnd() }
+      func readConfig(offset: Int, length: Int) -> UInt32 { 0 }
+      func writeConfig(offset: Int, length: Int, value: UInt32) {}
+      func reset() {}
+    }
     let follower = Follower()
+    var isGone = false
     var board: Q35Board? = try Q35Board(
       ramSize: 1 << 20, accelerator: follower, on: LinuxKernel()
     ) {}
     #expect(follower.sections == 5)
-    _ = board?.memory.read(0, size: 1)
+    if let board {
+      let place = try board.rootBus.reserve(nil, for: "vfio-pci")
+      board.rootBus.attach(Mortal(memory: board.memory) { isGone = true }, at: place)
+    }
     board = nil
+    #expect(isGone)
     #expect(follower.sections == 0)
   }
 
@@ -166,6 +184,22 @@ import Testing
     board.memory.write(base | 0x100, size: 8, value: 0x1111_2222_3333_4444)
     #expect(board.memory.read(base | 0xffe, size: 2) == 0x4321)
     #expect(function.accesses == ["w4@100=33334444", "w4@104=11112222", "r2@ffe"])
+  }
+
+  @Test(arguments: [0xfc, 0xfd, 0xfe, 0xff, 0x100, 0xffc, 0xfff] as [UInt64])
+  func registersThatABoardFunctionLacksReadAsOnes(register: UInt64) throws {
+    let board = try makeBoard()
+    board.ports.write(0xcf8, size: 4, value: address(try slot(0), 0x60))
+    board.ports.write(0xcfc, size: 4, value: 0xe000_0001)
+    for size in [1, 2, 4, 8] {
+      board.memory.write(0xe000_0000 + register, size: size, value: 0)
+      let value = board.memory.read(0xe000_0000 + register, size: size)
+      for byte in 0..<UInt64(size) {
+        // Past the last register comes the next function, which is not there.
+        let expected: UInt64 = register + byte < 0x100 ? 0 : 0xff
+        #expect(value >> (8 * byte) & 0xff == expected)
+      }
+    }
   }
 
   @Test(

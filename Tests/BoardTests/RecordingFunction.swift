@@ -1,4 +1,5 @@
 import Board
+import PCI
 
 /// A function that remembers what it was asked, and shares a log of resets.
 final class RecordingFunction: PCIFunction {

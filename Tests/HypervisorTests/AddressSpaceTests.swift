@@ -188,6 +188,35 @@ private final class RecordingListener: MemoryListener {
     #expect(listener.log == ["add 0-f io", "del 0-f io"])
   }
 
+  @Test func tearingDownLetsGoOfHandlersAndListenersSilently() {
+    final class Owner: MemoryHandler, MemoryListener {
+      let space: AddressSpace
+      let onEnd: () -> Void
+      var sections = 0
+      init(space: AddressSpace, onEnd: @escaping () -> Void) {
+        self.space = space
+        self.onEnd = onEnd
+      }
+      deinit { onEnd() }
+      func read(offset: UInt64, size: Int) -> UInt64 { 0 }
+      func write(offset: UInt64, size: Int, value: UInt64) {}
+      func regionAdded(_ section: MemorySection) { sections += 1 }
+      func regionRemoved(_ section: MemorySection) { sections -= 1 }
+    }
+    var isGone = false
+    var owner: Owner? = Owner(space: space) { isGone = true }
+    if let owner {
+      space.register(owner)
+      space.add(MemoryRegion(name: "io", base: 0, size: 0x10, kind: .io(owner)))
+      #expect(owner.sections == 1)
+      space.tearDown()
+      #expect(owner.sections == 1)
+    }
+    owner = nil
+    #expect(isGone)
+    #expect(space.flatView.sections.isEmpty)
+  }
+
   @Test func aRegionThatGrowsIsRemovedAndAdded() {
     let listener = RecordingListener()
     space.register(listener)

@@ -166,7 +166,7 @@ extension Trait where Self == ConditionTrait {
 
   @Test(
     arguments: [
-      (0x50, 0x2fb0, "1000 0 2000 0 70000fb0 0"), (0, 0x1fff, "0 0 1000 0 70000000 0"),
+      (0x50, 0x2fb0, "1000 0 2000 0 70001000 0"), (0, 0x1fff, "0 0 1000 0 70000000 0"),
       (0x800, 0x800, nil), (0x801, 0x1000, nil), (0, 0xfff, nil),
     ] as [(UInt64, UInt64, String?)])
   func onlyWholePagesBecomeSlots(start: UInt64, size: UInt64, slot: String?) throws {
@@ -175,10 +175,28 @@ extension Trait where Self == ConditionTrait {
     kernel.forgetCalls()
     let space = AddressSpace()
     space.register(accelerator)
-    let region = space.add(memory(start, size, host: 0x7000_0000))
+    let region = space.add(memory(start, size, host: 0x7000_0000 + UInt(start)))
     #expect(kernel.calls == (slot.map { ["SET_USER_MEMORY_REGION 0 0 \($0)"] } ?? []))
     space.remove(region)
     #expect(kernel.calls.count == (slot == nil ? 0 : 2))
+  }
+
+  @Test(arguments: [[0, 1], [1, 0]])
+  func ofSeveralFreeSlotNumbersTheLowestIsUsed(order: [Int]) throws {
+    let kernel = ScriptedKVM()
+    let accelerator = try KVMAccelerator(on: kernel)
+    let space = AddressSpace()
+    space.register(accelerator)
+    let regions = (0..<3).map { space.add(memory($0 << 16, 0x1000, host: 0x7000_0000)) }
+    for index in order { space.remove(regions[index]) }
+    kernel.forgetCalls()
+    space.add(memory(0x8_0000, 0x1000, host: 0x7100_0000))
+    space.add(memory(0x9_0000, 0x1000, host: 0x7200_0000))
+    #expect(
+      kernel.calls == [
+        "SET_USER_MEMORY_REGION 0 0 80000 0 1000 0 71000000 0",
+        "SET_USER_MEMORY_REGION 1 0 90000 0 1000 0 72000000 0",
+      ])
   }
 
   @Test func devicesTakeNoSlot() throws {
