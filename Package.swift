@@ -64,7 +64,7 @@ let package = Package(
         "Tracing", "PCI", "HostKernel", "VFIO", "EventLoop", "Hypervisor", "Passthrough", "Board",
         "CommandLine", system,
       ]),
-    room("Monitor", ["CJSON", "Tracing", "EventLoop", "Machine"]),
+    room("Monitor", ["CJSON", "Tracing", "EventLoop", "CommandLine", "Machine", system]),
     room("TraceComparison"),
     room("Lab"),
 
@@ -88,7 +88,7 @@ let package = Package(
     tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", system]),
     tests("CommandLineTests", ["CommandLine", "Tracing", "PCI"]),
     tests("MachineTests", ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", system]),
-    tests("MonitorTests", ["Monitor", "Machine"]),
+    tests("MonitorTests", ["Monitor", "CommandLine", "EventLoop", "Machine", "Tracing"]),
     tests("TraceComparisonTests", ["TraceComparison"]),
     tests("LabTests", ["Lab"]),
   ],
