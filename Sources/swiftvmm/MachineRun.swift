@@ -3,6 +3,7 @@ internal import EventLoop
 internal import Glibc
 internal import HostKernel
 internal import Machine
+internal import Monitor
 internal import Passthrough
 internal import SystemPackage
 internal import Tracing
@@ -51,12 +52,30 @@ struct MachineRun {
     } catch {
       throw RunFailure(error)
     }
+    var servers: [MonitorServer] = []
+    for monitor in configuration.monitors {
+      servers.append(try serve(.qmp(Version.qmp), monitor, machine))
+    }
+    if let qtest = configuration.qtest { servers.append(try serve(.qtest, qtest, machine)) }
     let interrupt = MainLoop.onSignal(.interrupt) { machine.requestShutdown(.hostSignal) }
     let terminate = MainLoop.onSignal(.terminate) { machine.requestShutdown(.hostSignal) }
     let status = MainLoop.run()
     _ = consume interrupt
     _ = consume terminate
+    for server in servers { server.close() }
     return status
+  }
+
+  @VMMain private func serve(
+    _ service: MonitorService, _ device: CharacterDevice, _ machine: Machine
+  ) throws(RunFailure) -> MonitorServer {
+    do throws(MonitorError) {
+      return try MonitorServer(service, at: device.endpoint, controlling: machine)
+    } catch {
+      let lines = error.description.split(separator: "\n").map(String.init)
+      throw RunFailure(
+        lines.first ?? "", option: device.optionText, hints: Array(lines.dropFirst()))
+    }
   }
 
   /// Makes the trace with the events that the command line turns on, in order.
