@@ -1,7 +1,7 @@
 package import CommandLine
 package import EventLoop
-package import Machine
 internal import Glibc
+package import Machine
 
 /// What a monitor speaks.
 package enum MonitorService: Sendable, Equatable {
