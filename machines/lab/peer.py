@@ -18,7 +18,7 @@ PEER = "qemu-system-x86_64"
 #: The program under test; PEER itself to test a scenario.
 SUBJECT = os.environ.get("SWIFTVMM_PROGRAM", "swiftvmm")
 #: How long one program may take, in seconds.
-TIME_LIMIT = 60
+TIME_LIMIT = 30
 
 DEVICES = "/sys/bus/pci/devices"
 DRIVERS = "/sys/bus/pci/drivers"
