@@ -182,7 +182,8 @@ import Testing
     MainLoop.own {
       let session = makeSession(FakeMachine())
       let requests = #"{"execute":"query-name","id":1}{"execute":"query-name","id":[{}]} x "#
-      let answers = "{\"return\": {}, \"id\": 1}\r\n{\"return\": {}, \"id\": [{}]}\r\n"
+      let answers =
+        "{\"return\": {}, \"id\": 1}\r\n{\"return\": {}, \"id\": [{}]}\r\n"
         + errorLine("GenericError", "JSON parse error, invalid keyword 'x'")
       #expect(session.answers(to: requests) == answers)
       var single = ""
@@ -235,7 +236,7 @@ import Testing
     }
   }
 
-  @Test(arguments: 0..<64)
+  @Test(arguments: 0..<24)
   func randomBytesNeverStopTheSession(_ seed: Int) {
     MainLoop.own {
       var generator = SeededGenerator(seed: UInt64(seed))
