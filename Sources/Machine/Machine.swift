@@ -81,6 +81,10 @@ internal import VFIO
     let objects = configuration.iommufds.map {
       VFIO.IOMMUFDObject(id: $0.id, given: $0.descriptor, kernel: kernel, tracer: tracer)
     }
+    let needsNode = configuration.iommufds.contains { $0.descriptor == nil }
+    if needsNode, (try? kernel.status(of: "/dev/iommu")) == nil {
+      throw MachineError(.noIOMMUFD)
+    }
     for device in configuration.devices { try add(device, objects) }
     performReset()
     if !configuration.startsPaused { runState = .running }
