@@ -57,8 +57,8 @@ struct MachineRun {
       servers.append(try serve(.qmp(Version.qmp), monitor, machine))
     }
     if let qtest = configuration.qtest { servers.append(try serve(.qtest, qtest, machine)) }
-    let interrupt = MainLoop.onSignal(.interrupt) { machine.requestShutdown(.hostSignal) }
-    let terminate = MainLoop.onSignal(.terminate) { machine.requestShutdown(.hostSignal) }
+    let interrupt = MainLoop.onSignal(.interrupt) { machine.shutdown(.hostSignal) }
+    let terminate = MainLoop.onSignal(.terminate) { machine.shutdown(.hostSignal) }
     let status = MainLoop.run()
     _ = consume interrupt
     _ = consume terminate
