@@ -24,9 +24,7 @@ struct TraceParser {
 
   init(_ options: ComparisonOptions) {
     self.options = options
-    templates = Dictionary(
-      EventField.templates.map { ($0.event.description, EventField.fields(of: $0.template)) },
-      uniquingKeysWith: { first, _ in first })
+    templates = EventField.all
     _ = texts.number(of: Array("......".utf8))
   }
 
@@ -206,7 +204,8 @@ extension TraceParser {
     }
     write = move(read..<scratch.count, to: write)
     scratch.removeLast(scratch.count - write)
-    if taken > 0 { scratch.append(taken) }
+    // The number of replaced numbers tells such a byte from one that the log itself holds.
+    scratch.append(taken)
   }
 
   /// Moves bytes of `scratch` to the front; returns where they end.
