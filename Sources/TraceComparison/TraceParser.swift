@@ -42,7 +42,8 @@ struct TraceParser {
     let bytes = file.bytes.span
     var cursor = LineCursor(range)
     while let line = cursor.next(in: bytes) {
-      guard number < Int32.max, log.identifiers.count < Int32.max / 2, line.count < Int32.max / 2
+      guard number < Int32.max / 2, texts.count < Int32.max / 2,
+        log.identifiers.count < Int32.max / 2, line.count < Int32.max / 2
       else { throw .tooManyLines(path: file.path) }
       var text = LineScanner.text(of: line, in: bytes)
       let first = number
@@ -118,7 +119,7 @@ struct TraceParser {
         start: text.lowerBound, length: Int32(truncatingIfNeeded: text.count),
         number: Int32(truncatingIfNeeded: number), event: event,
         identifiersEnd: Int32(truncatingIfNeeded: log.identifiers.count),
-        rule: Int16(truncatingIfNeeded: rule)))
+        rule: Int32(truncatingIfNeeded: rule)))
   }
 
   private mutating func collapse(_ text: Range<Int>, of bytes: Span<UInt8>) {
