@@ -80,7 +80,7 @@ private enum Command {
       "compare \(pair) \(pair) --rules README.md", 2,
       "README.md:2: a rule starts with ignore or may-ignore, not with '-'"
     ),
-    ("compare \(pair) \(pair) --rules ../../machines/comparison.rules", 0, "equal: 203"),
+    ("compare \(pair) \(pair) --rules ../../machines/lab/comparison.rules", 0, "equal: 203"),
   ]
 
   @Test(arguments: runs)

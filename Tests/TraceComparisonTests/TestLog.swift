@@ -15,9 +15,9 @@ enum TestLog {
     lines(ofFile: "Tests/Traces/\(name)")
   }
 
-  /// The lines of `machines/comparison.rules`.
+  /// The lines of `machines/lab/comparison.rules`.
   static func shippedRules() -> [String] {
-    lines(ofFile: "machines/comparison.rules")
+    lines(ofFile: "machines/lab/comparison.rules")
   }
 
   private static func lines(ofFile path: String) -> [String] {
