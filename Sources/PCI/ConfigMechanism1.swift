@@ -11,6 +11,12 @@ package struct ConfigMechanism1: Equatable, Sendable {
     package let devfn: UInt8
     /// Byte offset in configuration space, 0 to 255.
     package let offset: Int
+
+    package init(bus: UInt8, devfn: UInt8, offset: Int) {
+      self.bus = bus
+      self.devfn = devfn
+      self.offset = offset
+    }
   }
 
   package static let addressPort: UInt16 = 0xcf8

@@ -11,6 +11,11 @@ package struct MSICapability: Equatable, Sendable {
   package struct Message: Equatable, Sendable {
     package let address: UInt64
     package let data: UInt32
+
+    package init(address: UInt64, data: UInt32) {
+      self.address = address
+      self.data = data
+    }
   }
 
   // Fields of the control register.

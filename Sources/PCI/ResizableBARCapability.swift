@@ -30,7 +30,7 @@ package struct ResizableBARCapability: Equatable, Sendable {
   package var edits: [ConfigEdit]? {
     var edits: [ConfigEdit] = []
     for entry in entries {
-      let size = entry.control & Self.sizeMask >> 8
+      let size = (entry.control & Self.sizeMask) >> 8
       guard size <= 19 else { return nil }
       edits.append(ConfigEdit(offset: entry.offset, value: 1 << (size + 4), mask: .max))
       let kept = Self.indexMask | Self.countMask | Self.sizeMask
