@@ -69,8 +69,9 @@ enum TraceFormatter {
       line.append(contentsOf: text.utf8)
     case (.word(let word), UInt8(ascii: "d")):
       let value = isLong ? Int64(bitPattern: word) : Int64(Int32(truncatingIfNeeded: word))
+      // The sign counts as one of the width's places.
       if value < 0 { line.append(UInt8(ascii: "-")) }
-      appendDigits(value.magnitude, radix: 10, width: width, to: &line)
+      appendDigits(value.magnitude, radix: 10, width: value < 0 ? width - 1 : width, to: &line)
     case (.word(let word), UInt8(ascii: "u")):
       appendDigits(isLong ? word : word & 0xffff_ffff, radix: 10, width: width, to: &line)
     case (.word(let word), UInt8(ascii: "x")):
