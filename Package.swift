@@ -84,10 +84,13 @@ let package = Package(
     tests("VFIOTests", ["VFIO", "SimulatedKernel", "HostKernel", "Tracing", system]),
     tests("EventLoopTests", ["EventLoop"]),
     tests("HypervisorTests", ["Hypervisor", "CLinux", "HostKernel", system]),
-    tests("PassthroughTests", ["Passthrough", "VFIO", "SimulatedKernel", "HostKernel", "PCI", system]),
+    tests(
+      "PassthroughTests", ["Passthrough", "VFIO", "SimulatedKernel", "HostKernel", "PCI", system]),
     tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", system]),
     tests("CommandLineTests", ["CommandLine", "Tracing", "PCI"]),
-    tests("MachineTests", ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", system]),
+    tests(
+      "MachineTests",
+      ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", system]),
     tests("MonitorTests", ["Monitor", "CommandLine", "EventLoop", "Machine", "Tracing"]),
     tests("TraceComparisonTests", ["TraceComparison"]),
     tests("LabTests", ["Lab"]),

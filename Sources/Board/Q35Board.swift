@@ -79,7 +79,8 @@ package final class Q35Board {
     rootBus.attach(function, at: place)
   }
 
-  /// RAM around the window of the VGA memory, and the chipset's own windows.
+  /// RAM, and the chipset's own windows. There is no VGA, so RAM has no hole below 1 MiB, as QEMU's
+  /// without one.
   private func placeMemory() {
     memory.update {
       memory.add(
@@ -91,8 +92,7 @@ package final class Q35Board {
           name: "ram-above-4g", base: RAMLayout.above4GStart, size: ramLayout.above4G,
           kind: .ram(hostAddress: ram.address + UInt(ramLayout.below4G))))
       let windows: [(name: String, base: UInt64, size: UInt64)] = [
-        ("vga-window", 0xa_0000, 0x2_0000), ("ioapic", 0xfec0_0000, 0x1000),
-        ("apic-msi", 0xfee0_0000, 0x10_0000),
+        ("ioapic", 0xfec0_0000, 0x1000), ("apic-msi", 0xfee0_0000, 0x10_0000),
       ]
       for window in windows {
         memory.add(

@@ -24,14 +24,8 @@ internal import VFIO
   private var places: [GuestPlace] = []
   private let canRun: Bool
   private var observers: [@VMMain (MachineEvent) -> Void] = []
-  private var pending: EventSource?
-  private var wishes: [Wish] = []
+  private var pendingReset: EventSource?
   private let environment: FunctionEnvironment
-
-  private enum Wish {
-    case reset(RunCause)
-    case shutdown(RunCause)
-  }
 
   /// Builds the machine, attaches and realizes every function in command-line order, and resets it
   /// once. A failure names the option and leaves nothing open.
@@ -81,6 +75,10 @@ internal import VFIO
     let objects = configuration.iommufds.map {
       VFIO.IOMMUFDObject(id: $0.id, given: $0.descriptor, kernel: kernel, tracer: tracer)
     }
+    let needsNode = configuration.iommufds.contains { $0.descriptor == nil }
+    if needsNode, (try? kernel.status(of: "/dev/iommu")) == nil {
+      throw MachineError(.noIOMMUFD)
+    }
     for device in configuration.devices { try add(device, objects) }
     performReset()
     if !configuration.startsPaused { runState = .running }
@@ -92,7 +90,7 @@ internal import VFIO
 
     func requestReset() {
       let machine = machine
-      VMMain.assumeIsolated { machine?.requestReset(.guestReset) }
+      VMMain.assumeIsolated { machine?.resetSoon() }
     }
   }
 
@@ -198,32 +196,25 @@ internal import VFIO
     tell(.resumed)
   }
 
-  package func requestReset(_ cause: RunCause) { wish(.reset(cause)) }
-
-  package func requestShutdown(_ cause: RunCause) { wish(.shutdown(cause)) }
-
-  /// Notes a wish and fulfils it on the loop's next turn, after the answer to whoever asked.
-  private func wish(_ wish: Wish) {
-    wishes.append(wish)
-    guard pending == nil else { return }
-    pending = MainLoop.timer(milliseconds: 0) { [weak self] in self?.fulfil() }
+  package func reset(_ cause: RunCause) {
+    performReset()
+    if runState == .paused { runState = .prelaunch }
+    tell(.reset(cause))
   }
 
-  private func fulfil() {
-    pending = nil
-    let present = wishes
-    wishes = []
-    for wish in present {
-      switch wish {
-      case .reset(let cause):
-        performReset()
-        tell(.reset(cause))
-      case .shutdown(let cause):
-        runState = .shutdown
-        tell(.shutdown(cause))
-        MainLoop.stop()
-        return
-      }
+  package func shutdown(_ cause: RunCause) {
+    guard runState != .shutdown else { return }
+    runState = .shutdown
+    tell(.shutdown(cause))
+    MainLoop.stop()
+  }
+
+  /// Notes a guest's wish for a reset and fulfils it on the loop's next turn, outside its access.
+  private func resetSoon() {
+    guard pendingReset == nil else { return }
+    pendingReset = MainLoop.timer(milliseconds: 0) { [weak self] in
+      self?.pendingReset = nil
+      self?.reset(.guestReset)
     }
   }
 

@@ -9,6 +9,7 @@ package struct MachineError: Error {
     case board(BoardError)
     case placement(PCIPlacementError)
     case assignment(AssignmentError)
+    case noIOMMUFD
     case noGuestExecution
   }
 
@@ -28,6 +29,12 @@ package struct MachineError: Error {
     case .board(let error): Self.split(error.message)
     case .placement(let error): Self.split(error.message)
     case .assignment(let error): [error.message] + error.hints
+    case .noIOMMUFD:
+      [
+        "/dev/iommu does not exist (is your kernel config missing CONFIG_IOMMUFD?)",
+        "Use a kernel with iommufd, or leave -object iommufd and iommufd= out to use the function's "
+          + "group instead.",
+      ]
     case .noGuestExecution:
       [
         "this version does not run guest CPUs yet",

@@ -56,7 +56,8 @@ struct ByteStream: ~Copyable {
   borrowing func write(_ bytes: ArraySlice<UInt8>) -> Transfer {
     if isSocket {
       return unsafe bytes.withUnsafeBytes {
-        unsafe Self.transfer(send(output, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)))
+        unsafe Self.transfer(
+          send(output, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)))
       }
     }
     // A pipe or terminal that polls as writable takes this much at once.

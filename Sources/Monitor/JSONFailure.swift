@@ -12,7 +12,8 @@ enum JSONFailure: Error, Equatable, Sendable {
   case expectedSeparatorInArray
   case invalidEscape
   case invalidUTF8
-  case invalidNumber
+  case invalidNumber(String)
+  case duplicateKey
 
   /// QEMU's sentence for it.
   var text: String {
@@ -35,7 +36,8 @@ enum JSONFailure: Error, Equatable, Sendable {
     case .expectedSeparatorInArray: "expected separator in list"
     case .invalidEscape: "invalid escape sequence in string"
     case .invalidUTF8: "invalid UTF-8 sequence in string"
-    case .invalidNumber: "invalid number"
+    case .invalidNumber(let word): "invalid number '\(word)'"
+    case .duplicateKey: "duplicate key"
     }
   }
 }

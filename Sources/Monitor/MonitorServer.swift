@@ -1,7 +1,7 @@
 package import CommandLine
 package import EventLoop
-package import Machine
 internal import Glibc
+package import Machine
 
 /// What a monitor speaks.
 package enum MonitorService: Sendable, Equatable {
@@ -76,7 +76,7 @@ package enum MonitorService: Sendable, Equatable {
     case .exhausted:
       // The client stays in the queue, and the loop would spin on it.
       listenerWatch = nil
-      retry = MainLoop.timer(milliseconds: 1000) { [weak self] in self?.awaitClient() }
+      retry = MainLoop.timer(milliseconds: 100) { [weak self] in self?.awaitClient() }
     case .some(.none), nil: break
     }
   }

@@ -50,12 +50,12 @@ struct QMPCommand: Sendable {
     },
     QMPCommand(name: "system_reset") { (session, arguments) throws(QMPError) in
       try arguments.finish()
-      session.control.requestReset(.hostQMPSystemReset)
+      session.control.reset(.hostQMPSystemReset)
       return .object([:])
     },
     QMPCommand(name: "quit") { (session, arguments) throws(QMPError) in
       try arguments.finish()
-      session.control.requestShutdown(.hostQMPQuit)
+      session.control.shutdown(.hostQMPQuit)
       return .object([:])
     },
     QMPCommand(name: "trace-event-get-state") { (session, arguments) throws(QMPError) in

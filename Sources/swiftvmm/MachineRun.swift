@@ -4,7 +4,7 @@ internal import Glibc
 internal import HostKernel
 internal import Machine
 internal import Monitor
-internal import Passthrough
+internal import SimulatedKernel
 internal import SystemPackage
 internal import Tracing
 
@@ -57,8 +57,8 @@ struct MachineRun {
       servers.append(try serve(.qmp(Version.qmp), monitor, machine))
     }
     if let qtest = configuration.qtest { servers.append(try serve(.qtest, qtest, machine)) }
-    let interrupt = MainLoop.onSignal(.interrupt) { machine.requestShutdown(.hostSignal) }
-    let terminate = MainLoop.onSignal(.terminate) { machine.requestShutdown(.hostSignal) }
+    let interrupt = MainLoop.onSignal(.interrupt) { machine.shutdown(.hostSignal) }
+    let terminate = MainLoop.onSignal(.terminate) { machine.shutdown(.hostSignal) }
     let status = MainLoop.run()
     _ = consume interrupt
     _ = consume terminate
@@ -110,7 +110,23 @@ struct MachineRun {
     }
   }
 
+  /// The host that functions come from: this one, or the one that a file describes.
   private func makeKernel() throws(RunFailure) -> any HostKernel {
-    LinuxKernel()
+    guard let simulation = configuration.simulation else { return LinuxKernel() }
+    let description: HostDescription
+    do throws(HostDescriptionError) {
+      description = try HostDescription(contentsOf: simulation.file)
+    } catch {
+      throw RunFailure(error.description, option: "-simulate \(simulation.file)")
+    }
+    if let directory = simulation.sysfsDirectory {
+      do throws(Errno) { try SysfsTree(of: description).write(to: directory) } catch {
+        throw RunFailure(
+          "cannot write the sysfs tree to '\(directory)': \(error.description)",
+          option: "-simulate \(simulation.file)",
+          hints: ["Give sysfs= a folder that can be made and written to."])
+      }
+    }
+    return SimulatedKernel(description)
   }
 }

@@ -43,9 +43,9 @@ import Tracing
     emit(.resumed)
   }
 
-  func requestReset(_ cause: RunCause) { requests.append(.reset(cause)) }
+  func reset(_ cause: RunCause) { requests.append(.reset(cause)) }
 
-  func requestShutdown(_ cause: RunCause) { requests.append(.shutdown(cause)) }
+  func shutdown(_ cause: RunCause) { requests.append(.shutdown(cause)) }
 
   func readPort(_ port: UInt16, size: Int) -> UInt32 {
     requests.append(.readPort(port, size))

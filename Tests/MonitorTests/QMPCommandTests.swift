@@ -9,7 +9,7 @@ import Tracing
     MainLoop.own {
       let machine = FakeMachine()
       let session = makeSession(machine)
-      machine.observeEvents { session.announce($0) }
+      machine.observeEvents { [weak session] in session?.announce($0) }
       #expect(
         session.answers(to: #"{"execute":"cont"}{"execute":"cont"}{"execute":"query-status"}"#)
           == #"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "RESUME"}"# + "\r\n"

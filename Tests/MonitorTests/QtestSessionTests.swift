@@ -41,7 +41,8 @@ import Testing
       // Short data is filled up with zeroes, long data is cut.
       #expect(session.answers(to: "write 0x1001 4 0x11\nread 0x1001 4\n") == "OK\nOK 0x11000000\n")
       #expect(session.answers(to: "write 0x1001 1 0x2233\nread 0x1001 2\n") == "OK\nOK 0x2200\n")
-      #expect(session.answers(to: "memset 0x1000 3 0x15a\nread 0x1000 4\n") == "OK\nOK 0x5a5a5a00\n")
+      #expect(
+        session.answers(to: "memset 0x1000 3 0x15a\nread 0x1000 4\n") == "OK\nOK 0x5a5a5a00\n")
       #expect(session.answers(to: "memset 0x1000 0 1\nread 0x1000 1\n") == "OK\nOK 0x5a\n")
     }
   }
@@ -87,7 +88,10 @@ import Testing
     ("readb 0x10000000000000000", "FAIL not a number: '0x10000000000000000'"),
     ("read 0 0", "FAIL invalid size: 0 (at most 1048576 bytes)"),
     ("read 0 0x100001", "FAIL invalid size: 1048577 (at most 1048576 bytes)"),
-    ("memset 0 0xffffffffffffffff 1", "FAIL invalid size: 18446744073709551615 (at most 1048576 bytes)"),
+    (
+      "memset 0 0xffffffffffffffff 1",
+      "FAIL invalid size: 18446744073709551615 (at most 1048576 bytes)"
+    ),
   ])
   func aWrongLineIsAnsweredAndDoesNothing(_ line: String, _ answer: String) {
     MainLoop.own {

@@ -18,7 +18,7 @@ PEER = "qemu-system-x86_64"
 #: The program under test; PEER itself to test a scenario.
 SUBJECT = os.environ.get("SWIFTVMM_PROGRAM", "swiftvmm")
 #: How long one program may take, in seconds.
-TIME_LIMIT = 60
+TIME_LIMIT = 30
 
 DEVICES = "/sys/bus/pci/devices"
 DRIVERS = "/sys/bus/pci/drivers"
@@ -143,9 +143,12 @@ class Monitor:
         self.transcript.flush()
         return json.loads(line)
 
-    def execute(self, command):
+    def execute(self, command, **arguments):
         """Runs a command and returns what it returns; events meanwhile are kept for wait_for."""
-        line = json.dumps({"execute": command}) + "\n"
+        request = {"execute": command}
+        if arguments:
+            request["arguments"] = arguments
+        line = json.dumps(request) + "\n"
         self.transcript.write(f"> {line}")
         self.socket.sendall(line.encode())
         while True:
@@ -162,6 +165,36 @@ class Monitor:
         while event not in self.events:
             self.events.append(self._receive(f"event {event}").get("event"))
         self.events = self.events[self.events.index(event) + 1 :]
+
+
+class QTest:
+    """A connection to a Program's qtest socket, for port and memory accesses."""
+
+    def __init__(self, program, path):
+        self.program = program
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(program.remaining())
+        self.socket.connect(path)
+        self.reader = self.socket.makefile("r")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def command(self, line):
+        """Sends one command and returns the words after OK."""
+        self.socket.sendall(f"{line}\n".encode())
+        answer = self.reader.readline().split()
+        if not answer or answer[0] != "OK":
+            raise Failure(f"{self.program.name}: {line}: {' '.join(answer) or 'no answer'}")
+        return answer[1:]
+
+    def write_config(self, slot, offset, value):
+        """Writes 16 bits of a function's config space on bus 0, as a guest does by ports."""
+        self.command(f"outl 0xcf8 {0x80000000 | slot << 11 | offset & 0xfc:#x}")
+        self.command(f"outw {0xCFC + (offset & 2):#x} {value:#x}")
 
 
 def run_cases(cases, check, patterns):
