@@ -38,12 +38,8 @@ package struct BARDescription: Equatable, Sendable {
   /// The address bits that a guest can write, over one or two registers. Reading them back after a
   /// write of all ones gives the size.
   package var writableMask: UInt64 {
-    let mask = ~(size - 1)
-    switch kind {
-    case .io: return mask & 0xffff_fffc
-    case .memory32: return mask & 0xffff_fff0
-    case .memory64: return mask & ~0xf
-    }
+    // A size is at least 4 for I/O and 16 for memory, so type bits are never among them.
+    ~(size - 1) & (kind == .memory64 ? .max : 0xffff_ffff)
   }
 
   /// Puts the BAR, without an address, into the copy of config space and makes it ours.

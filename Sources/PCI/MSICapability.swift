@@ -74,14 +74,13 @@ package struct MSICapability: Equatable, Sendable {
     image.apply(edits.map { $0.clipped(to: offset + span) })
   }
 
-  /// Clears the pending bits of an emulated capability.
+  /// Clears the pending bits as far as they are ours; bytes of the next capability are left alone.
   func clearPending(in image: inout ConfigImage) {
     guard hasMasks else { return }
-    for place in dataOffset + 8..<dataOffset + 12 where place < 0x100 {
-      let isOurs = image.isFullyEmulated(offset: place, length: 1)
-      if isOurs, place < offset + image.capabilitySpan(at: offset) {
-        image.set(place, UInt8(0))
-      }
+    let start = dataOffset + 8
+    let end = min(start + 4, offset + image.capabilitySpan(at: offset))
+    for place in start..<max(start, end) {
+      image.set(place, image.byte(at: place) & ~image.emulated[place])
     }
   }
 

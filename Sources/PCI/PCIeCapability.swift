@@ -73,8 +73,6 @@ package struct PCIeCapability: Equatable, Sendable {
       if length > Self.linkControl {
         edits.append(zeroed(Self.linkCapabilities))
         edits.append(zeroed(Self.linkControl))
-      }
-      if length > Self.linkCapabilities2 {
         edits.append(zeroed(Self.linkCapabilities2))
         edits.append(zeroed(Self.linkControl2))
       }

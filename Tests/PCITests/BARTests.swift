@@ -55,6 +55,8 @@ import Testing
     let bar = try #require(BARDescription(index: 0, dword: dword, size: size))
     var image = try image(installing: bar)
     #expect(image.read(offset: 0x10, length: 4) == bar.typeBits)
+    let top: UInt64 = bar.kind == .memory64 ? .max : 0xffff_ffff
+    #expect(bar.writableMask == top - (size - 1))
     for offset in [0x10, 0x14, 0x18] { image.write(offset: offset, length: 4, value: .max) }
     #expect(image.read(offset: 0x10, length: 4) == readBack)
     #expect(image.isFullyEmulated(offset: 0x10, length: 4))
@@ -146,7 +148,9 @@ import Testing
     #expect(layout.unusable == [2])
     #expect(layout[3]?.kind == .memory32)
     #expect(BARLayout(sizes: [], dwords: []).bars.isEmpty)
-    #expect(BARLayout(sizes: .init(repeating: 16, count: 9), dwords: []).bars.count == 6)
+    let long = BARLayout(sizes: .init(repeating: 16, count: 9), dwords: [])
+    #expect(long.bars.count == 6)
+    #expect(long.unusable.isEmpty)
   }
 
   @Test func `All six registers become ours, empty but for their types`() throws {

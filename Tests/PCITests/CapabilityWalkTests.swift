@@ -17,7 +17,7 @@ import Testing
     var fixture = ConfigSpaceFixture(size: 256)
     fixture.link([(0x01, 0x40)])
     var bytes = fixture.bytes
-    bytes[0x06] = 0
+    bytes[0x06] = 0xef
     #expect(CapabilityWalk.standard(in: bytes) == CapabilityWalk.standard(in: []))
     bytes = fixture.bytes
     bytes[0x34] = 0
@@ -55,11 +55,11 @@ import Testing
 
   @Test func `An extended chain is told in its own order with versions and room`() {
     var fixture = ConfigSpaceFixture(size: 4096)
-    fixture.linkExtended([(0x0001, 2, 0x100), (0x000e, 1, 0x1a0), (0x0010, 1, 0x150)])
+    fixture.linkExtended([(0x0001, 2, 0x100), (0x000e, 15, 0x1a0), (0x0010, 1, 0x150)])
     let walk = CapabilityWalk.extended(in: fixture.bytes)
     #expect(walk.problem == nil)
     #expect(walk.capabilities.map(\.id) == [.advancedErrorReporting, .ari, .sriov])
-    #expect(walk.capabilities.map(\.version) == [2, 1, 1])
+    #expect(walk.capabilities.map(\.version) == [2, 15, 1])
     #expect(walk.capabilities.map(\.offset) == [0x100, 0x1a0, 0x150])
     #expect(walk.capabilities.map(\.length) == [0x50, 0xe60, 0x50])
     #expect(walk.capabilities.map(\.next) == [0x1a0, 0x150, 0])

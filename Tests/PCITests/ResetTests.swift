@@ -16,7 +16,8 @@ import Testing
     fixture.put(0xe3, UInt8(0x03))
     var image = try #require(fixture.image)
     image.makeCommandWritable()
-    BARLayout(sizes: [0x80_0000, 0, 0x20, 0x8000], dwords: [0xc, 0, 1, 0xc]).install(in: &image)
+    BARLayout(sizes: [0x80_0000, 0, 0x20, 0x8000, 0, 0x100], dwords: [0xc, 0, 1, 0xc, 0, 1])
+      .install(in: &image)
     try #require(ExpansionROMBAR(size: 0x8_0000)).install(in: &image)
     let walk = CapabilityWalk.standard(in: image.values)
     CapabilityChainPlan.standard(walk) { $0.id != .pcie }.apply(to: &image)
@@ -42,7 +43,7 @@ import Testing
     #expect(image.read(offset: 0x04, length: 4) == 0x0010_0040)
     #expect(image.byte(at: 0x0c) == 0)
     let registers = stride(from: 0x10, to: 0x28, by: 4).map { image.read(offset: $0, length: 4) }
-    #expect(registers == [0xc, 0, 1, 0xc, 0, 0])
+    #expect(registers == [0xc, 0, 1, 0xc, 0, 1])
     #expect(image.read(offset: 0x30, length: 4) == 0)
     #expect(image.read(offset: 0x3c, length: 2) == 0x0100)
     #expect(image.read(offset: 0x44, length: 2) == 0x2008)
@@ -51,11 +52,49 @@ import Testing
     #expect(image.read(offset: 0x72, length: 2) == 0x0080)
   }
 
-  @Test func `Pending bits of MSI are cleared`() throws {
+  @Test func `Errors in the status register and pending bits of MSI are cleared`() throws {
     var (_, image) = try assigned()
+    image.set(0x06, UInt16(0xf9b0))
     image.set(0x64, UInt32(0x8000_0001))
     image.resetForBusReset()
+    #expect(image.read(offset: 0x06, length: 2) == 0x00b0)
     #expect(image.read(offset: 0x64, length: 4) == 0)
+  }
+
+  @Test(arguments: [(0x70, true), (0x70, false), (0x64, true), (0x60, true)])
+  func `Pending bits are cleared only where they are MSI's and ours`(next: Int, isOurs: Bool)
+    throws
+  {
+    var fixture = ConfigSpaceFixture(size: 256)
+    fixture.put(0x64, UInt32(0xa5a5_a5a5))
+    fixture.link([(0x05, 0x50), (0x09, next)])
+    fixture.put(0x52, UInt16(0x018a))
+    var image = try #require(fixture.image)
+    if isOurs { image.emulate(0x50, count: 0x30) }
+    image.resetForBusReset()
+    let isCleared = isOurs && next > 0x64
+    let expected = isCleared ? [0, 0, 0, 0] : Array(fixture.bytes[0x64..<0x68])
+    #expect(Array(image.values[0x64..<0x68]) == expected)
+  }
+
+  @Test func `Registers between two capabilities are not MSI's`() throws {
+    var (_, image) = try assigned()
+    image.makeWritable(0x68, mask: UInt8(0xff))
+    image.write(offset: 0x68, length: 1, value: 0x5a)
+    image.resetForBusReset()
+    #expect(image.byte(at: 0x68) == 0x5a)
+  }
+
+  @Test func `A capability that begins inside MSI keeps its registers`() throws {
+    var fixture = ConfigSpaceFixture(size: 256)
+    fixture.link([(0x05, 0x50), (0x09, 0x58)])
+    fixture.put(0x52, UInt16(0x018a))
+    var image = try #require(fixture.image)
+    image.makeWritable(0x54, mask: UInt64.max)
+    for offset in [0x54, 0x58] { image.write(offset: offset, length: 4, value: 0x5a5a_0009) }
+    image.resetForBusReset()
+    #expect(image.read(offset: 0x54, length: 4) == 0)
+    #expect(image.read(offset: 0x58, length: 4) == 0x5a5a_0009)
   }
 
   @Test(arguments: 1...30 as ClosedRange<UInt64>)
