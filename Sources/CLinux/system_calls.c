@@ -146,6 +146,8 @@ int clinux_copy_to_user(uint64_t destination, const void *source, size_t count) 
   return copy_within((uint64_t)(uintptr_t)source, destination, count, 1);
 }
 
+uint32_t clinux_dma_buf_open_flags(void) { return O_RDWR | O_CLOEXEC; }
+
 int64_t clinux_wall_clock_microseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);

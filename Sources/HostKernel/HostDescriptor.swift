@@ -23,24 +23,24 @@ package struct HostDescriptor: ~Copyable, Sendable {
   /// Issues an ioctl on one fixed-size structure.
   @discardableResult
   package borrowing func control<Argument: BitwiseCopyable>(
-    _ request: Int32, on argument: inout Argument
+    _ request: some BinaryInteger, on argument: inout Argument
   ) throws(Errno) -> Int32 {
-    try kernel.control(rawValue, UInt(UInt32(bitPattern: request)), on: &argument)
+    try kernel.control(rawValue, UInt(UInt32(truncatingIfNeeded: request)), on: &argument)
   }
 
   /// Issues an ioctl on a structure with a trailing array, laid out in `bytes`.
   @discardableResult
   package borrowing func control(
-    _ request: Int32, on bytes: inout [UInt8]
+    _ request: some BinaryInteger, on bytes: inout [UInt8]
   ) throws(Errno) -> Int32 {
-    try kernel.control(rawValue, UInt(UInt32(bitPattern: request)), on: &bytes)
+    try kernel.control(rawValue, UInt(UInt32(truncatingIfNeeded: request)), on: &bytes)
   }
 
   /// Issues an ioctl that takes a value or nothing.
   @discardableResult
   package borrowing func control(
-    _ request: Int32, value: UInt = 0
+    _ request: some BinaryInteger, value: UInt = 0
   ) throws(Errno) -> Int32 {
-    try kernel.control(rawValue, UInt(UInt32(bitPattern: request)), value: value)
+    try kernel.control(rawValue, UInt(UInt32(truncatingIfNeeded: request)), value: value)
   }
 }

@@ -106,9 +106,10 @@ package final class LinuxKernel: HostKernel {
     var bytes: [UInt8] = []
     while bytes.count < limit {
       var result: Int64 = 0
-      let piece = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
+      let room = min(4096, limit - bytes.count)
+      let piece = unsafe [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
         guard let base = buffer.baseAddress else { return }
-        result = unsafe clinux_read(descriptor, base, 4096)
+        result = unsafe clinux_read(descriptor, base, room)
         count = max(0, Int(result))
       }
       if try checked(result) == 0 { break }

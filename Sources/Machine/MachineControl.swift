@@ -50,11 +50,12 @@ package enum MachineEvent: Sendable, Equatable {
   /// Lets guest execution go on; throws a sentence for the user when it cannot.
   func resume() throws(MachineRefusal)
 
-  /// Resets the machine on the next turn of the main loop.
-  func requestReset(_ cause: RunCause)
+  /// Resets the machine now and tells the observers; a stopped machine is as before its start then.
+  /// Never from inside a guest access.
+  func reset(_ cause: RunCause)
 
-  /// Ends the main loop on its next turn.
-  func requestShutdown(_ cause: RunCause)
+  /// Ends the machine, tells the observers and stops the main loop after its present turn.
+  func shutdown(_ cause: RunCause)
 
   /// Reads a port as the guest would; `size` is 1, 2 or 4 bytes.
   func readPort(_ port: UInt16, size: Int) -> UInt32

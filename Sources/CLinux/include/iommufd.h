@@ -101,10 +101,8 @@ struct iommu_hwpt_alloc {
 struct iommu_hw_info {
   uint32_t size, flags, dev_id, data_len;
   uint64_t data_uptr;
-  union {
-    uint32_t in_data_type;
-    uint32_t out_data_type;
-  };
+  // The kernel has a union with in_data_type here.
+  uint32_t out_data_type;
   uint8_t out_max_pasid_log2, __reserved[3];
   uint64_t out_capabilities;
 };

@@ -35,10 +35,8 @@ struct kvm_irqfd {
   uint8_t pad[16];
 };
 struct kvm_irq_level {
-  union {
-    uint32_t irq;
-    int32_t status;
-  };
+  // The kernel has a union with status here.
+  uint32_t irq;
   uint32_t level;
 };
 #define KVM_DEV_TYPE_VFIO 4

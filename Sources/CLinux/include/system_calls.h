@@ -30,6 +30,8 @@ uint64_t clinux_makedev(uint32_t major, uint32_t minor);
 /// Copies between this process's memory and a user address that may be bad: -EFAULT instead of a signal.
 int clinux_copy_from_user(void *destination, uint64_t source, size_t count);
 int clinux_copy_to_user(uint64_t destination, const void *source, size_t count);
+/// O_RDWR | O_CLOEXEC, as `VFIO_DEVICE_FEATURE_DMA_BUF` takes them.
+uint32_t clinux_dma_buf_open_flags(void);
 /// Wall-clock time since the epoch in microseconds.
 int64_t clinux_wall_clock_microseconds(void);
 /// Monotonic time in nanoseconds.

@@ -1,6 +1,8 @@
 // The VFIO user ABI of Linux 7.2 as swiftvmm uses it, declared here because installed headers may be
 // older than the ABI. Names are the kernel's, so that layout-assertions.h compiles against either.
-// Numbers are plain constants: the Swift importer takes no _IO() macro.
+// A structure with a trailing array is declared without it, since Swift copies such a structure as
+// bytes only then; the array starts at the structure's size. Numbers are plain constants: the Swift
+// importer takes no _IO() macro.
 #pragma once
 #include <stdint.h>
 
@@ -98,7 +100,6 @@ struct vfio_irq_info {
 #define VFIO_IRQ_SET_ACTION_TRIGGER 0x20
 struct vfio_irq_set {
   uint32_t argsz, flags, index, start, count;
-  uint8_t data[];
 };
 
 #define VFIO_PCI_DEVID_OWNED 0
@@ -106,20 +107,16 @@ struct vfio_irq_set {
 #define VFIO_PCI_HOT_RESET_FLAG_DEV_ID 0x1
 #define VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED 0x2
 struct vfio_pci_dependent_device {
-  union {
-    uint32_t group_id;
-    uint32_t devid;
-  };
+  // The kernel has a union with group_id here; a structure with a union cannot be copied as bytes.
+  uint32_t devid;
   uint16_t segment;
   uint8_t bus, devfn;
 };
 struct vfio_pci_hot_reset_info {
   uint32_t argsz, flags, count;
-  struct vfio_pci_dependent_device devices[];
 };
 struct vfio_pci_hot_reset {
   uint32_t argsz, flags, count;
-  int32_t group_fds[];
 };
 
 struct vfio_device_ioeventfd {
@@ -136,14 +133,12 @@ struct vfio_device_ioeventfd {
 #define VFIO_DEVICE_FEATURE_DMA_BUF 11
 struct vfio_device_feature {
   uint32_t argsz, flags;
-  uint8_t data[];
 };
 struct vfio_region_dma_range {
   uint64_t offset, length;
 };
 struct vfio_device_feature_dma_buf {
   uint32_t region_index, open_flags, flags, nr_ranges;
-  struct vfio_region_dma_range dma_ranges[];
 };
 
 #define VFIO_DEVICE_BIND_FLAG_TOKEN 0x1
@@ -187,5 +182,4 @@ struct vfio_iommu_type1_dma_map {
 struct vfio_iommu_type1_dma_unmap {
   uint32_t argsz, flags;
   uint64_t iova, size;
-  uint8_t data[];
 };

@@ -1,0 +1,93 @@
+internal import Hypervisor
+
+/// Where the interrupt pin of a function leads.
+package struct InterruptRoute: Equatable, Sendable {
+  package var isEnabled: Bool
+  /// The global system interrupt, for `KVM_IRQ_LINE` and `KVM_IRQFD`.
+  package var gsi: UInt32
+
+  package init(isEnabled: Bool, gsi: UInt32) {
+    self.isEnabled = isEnabled
+    self.gsi = gsi
+  }
+}
+
+/// Names an observer of routing changes.
+package struct RoutingObserver: Hashable, Sendable {
+  fileprivate let rawValue: UInt64
+}
+
+/// Carries interrupt pins of the root bus to the interrupt controller through the eight lines PIRQA to
+/// PIRQH, each high while any pin on it is. Used only while the machine lock is held.
+package final class InterruptRouter {
+  private struct Pin: Hashable {
+    var place: PCISlot
+    var pin: Int
+  }
+
+  private let bridge: ISABridge
+  private let accelerator: any Accelerator
+  private var raised: Set<Pin> = []
+  /// The inputs of the interrupt controller that are high because of `raised`.
+  private var high: Set<UInt32> = []
+  private var observers: [(RoutingObserver, () -> Void)] = []
+  private var lastObserver: UInt64 = 0
+
+  init(bridge: ISABridge, accelerator: any Accelerator) {
+    self.bridge = bridge
+    self.accelerator = accelerator
+    bridge.onRoutingWrite = { [unowned self] in routingChanged() }
+  }
+
+  // The bridge may live on in a bus that someone holds.
+  deinit { bridge.onRoutingWrite = {} }
+
+  /// Where pin 0 (INTA) to 3 (INTD) of a function leads now.
+  package func route(_ place: PCISlot, pin: Int) -> InterruptRoute {
+    InterruptRoute(isEnabled: true, gsi: bridge.globalInterrupt(of: Self.line(place, pin)))
+  }
+
+  /// Drives a pin high or low.
+  package func setLevel(_ isHigh: Bool, _ place: PCISlot, pin: Int) {
+    let pin = Pin(place: place, pin: pin & 3)
+    if isHigh { raised.insert(pin) } else { raised.remove(pin) }
+    drive()
+  }
+
+  /// Calls `observer` after each write to a routing register, in the order of registration.
+  package func observe(_ observer: @escaping () -> Void) -> RoutingObserver {
+    lastObserver += 1
+    let token = RoutingObserver(rawValue: lastObserver)
+    observers.append((token, observer))
+    return token
+  }
+
+  /// Ends an observation.
+  package func remove(_ observer: RoutingObserver) {
+    observers.removeAll { $0.0 == observer }
+  }
+
+  /// Lets all pins go.
+  func reset() {
+    raised = []
+    drive()
+  }
+
+  /// The line of a pin: slots up to 24 take turns on PIRQE to PIRQH, those above go to PIRQA to PIRQD
+  /// by pin, as the reset values of the chipset's `DnnIR` registers have it.
+  static func line(_ place: PCISlot, _ pin: Int) -> Int {
+    place.slot < 25 ? 4 + (place.slot + pin) & 3 : pin & 3
+  }
+
+  private func routingChanged() {
+    drive()
+    for (_, observer) in observers { observer() }
+  }
+
+  private func drive() {
+    let wanted = Set(raised.map { route($0.place, pin: $0.pin).gsi })
+    for gsi in high.subtracting(wanted).sorted() { accelerator.setLine(gsi: gsi, level: false) }
+    for gsi in wanted.subtracting(high).sorted() { accelerator.setLine(gsi: gsi, level: true) }
+    high = wanted
+  }
+}

@@ -1,0 +1,113 @@
+package import HostKernel
+package import Hypervisor
+internal import PCI
+internal import SystemPackage
+
+/// A q35-like board without CPUs: RAM, ports, the root bus with host and ISA bridge, interrupt
+/// routing and the ways to ask for a reset.
+///
+/// Used only while the machine lock is held.
+package final class Q35Board {
+  private let ram: HostMapping
+  private let bridge: HostBridge
+  private let isaBridge: ISABridge
+  private let configPorts: ConfigPorts
+  private let resetPort: ResetControlPort
+
+  package let accelerator: any Accelerator
+  /// Guest-physical memory; the accelerator follows it.
+  package let memory = AddressSpace()
+  package let ports = PortSpace()
+  /// Bus 0. Slots 0 and 31 are taken.
+  package let rootBus = PCIBus()
+  package let interrupts: InterruptRouter
+  package let ramLayout: RAMLayout
+
+  /// Builds the board around `ramSize` bytes of anonymous memory, a multiple of the page size.
+  ///
+  /// `requestReset` is called when the guest asks for a reset, from inside its access: it must only
+  /// note the wish. Whether the accelerator could follow the RAM is asked of it afterwards.
+  package init(
+    ramSize: UInt64, accelerator: any Accelerator, on kernel: any HostKernel,
+    requestReset: @escaping () -> Void
+  ) throws(BoardError) {
+    guard let length = Int(exactly: ramSize), length > 0 else {
+      throw .allocateMemory(size: ramSize, .invalidArgument)
+    }
+    do {
+      ram = try HostMapping(
+        MappingRequest(descriptor: nil, length: length, alignment: 1 << 21), on: kernel)
+    } catch {
+      throw .allocateMemory(size: ramSize, error)
+    }
+    self.accelerator = accelerator
+    ramLayout = RAMLayout(size: ramSize)
+    bridge = HostBridge(memory: memory, bus: rootBus)
+    isaBridge = ISABridge()
+    interrupts = InterruptRouter(bridge: isaBridge, accelerator: accelerator)
+    configPorts = ConfigPorts(rootBus)
+    resetPort = ResetControlPort(requestReset: requestReset)
+    placeMemory()
+    placePorts(KeyboardControllerPort(requestReset: requestReset))
+    occupy(bridge, "mch", slot: 0, isMultifunction: false)
+    occupy(isaBridge, "ICH9-LPC", slot: 31, isMultifunction: true)
+    memory.register(accelerator)
+  }
+
+  // Other listeners hear nothing, as in QEMU, whose log ends without removals.
+  deinit {
+    memory.unregister(accelerator)
+    memory.tearDown()
+    ports.space.tearDown()
+  }
+
+  /// Resets the functions on the root bus, those of the board last, and then the rest of the board.
+  package func reset() {
+    rootBus.reset()
+    configPorts.reset()
+    resetPort.reset()
+    interrupts.reset()
+  }
+
+  private func occupy(
+    _ function: any PCIFunction, _ type: String, slot: Int, isMultifunction: Bool
+  ) {
+    guard
+      let place = try? rootBus.reserve(
+        PCISlot(slot: slot), for: type, isMultifunction: isMultifunction)
+    else { return }
+    rootBus.attach(function, at: place)
+  }
+
+  /// RAM, and the chipset's own windows. There is no VGA, so RAM has no hole below 1 MiB, as QEMU's
+  /// without one.
+  private func placeMemory() {
+    memory.update {
+      memory.add(
+        MemoryRegion(
+          name: "ram-below-4g", base: 0, size: ramLayout.below4G,
+          kind: .ram(hostAddress: ram.address)))
+      memory.add(
+        MemoryRegion(
+          name: "ram-above-4g", base: RAMLayout.above4GStart, size: ramLayout.above4G,
+          kind: .ram(hostAddress: ram.address + UInt(ramLayout.below4G))))
+      let windows: [(name: String, base: UInt64, size: UInt64)] = [
+        ("ioapic", 0xfec0_0000, 0x1000), ("apic-msi", 0xfee0_0000, 0x10_0000),
+      ]
+      for window in windows {
+        memory.add(
+          MemoryRegion(
+            name: window.name, base: window.base, size: window.size, priority: 1,
+            kind: .io(OpenBus())))
+      }
+    }
+  }
+
+  private func placePorts(_ keyboardController: any MemoryHandler) {
+    ports.add("i8042-data", 0x60...0x60, OpenBus())
+    ports.add("i8042-cmd", 0x64...0x64, keyboardController)
+    ports.add("pci-conf-idx", 0xcf8...0xcfb, configPorts.addressPorts)
+    ports.add("lpc-reset-control", 0xcf9...0xcf9, priority: 1, resetPort)
+    ports.add("pci-conf-data", 0xcfc...0xcff, configPorts.dataPorts)
+  }
+}

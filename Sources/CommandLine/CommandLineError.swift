@@ -1,0 +1,108 @@
+/// Why a command line cannot be used; the process ends with status 1.
+package struct CommandLineError: Error, Sendable, Equatable {
+  /// The option at fault as written, its value included; `nil` for none in particular.
+  package let option: String?
+
+  /// What is wrong with it.
+  package let reason: Reason
+
+  /// What is wrong with a command line, as facts.
+  package enum Reason: Sendable, Equatable {
+    /// No option has this name.
+    case invalidOption(nearest: String?)
+
+    /// QEMU has this option, swiftvmm does not.
+    case unsupportedOption
+
+    /// The option ends the command line but takes a value, described by `synopsis`.
+    case missingArgument(synopsis: String)
+
+    /// A word that belongs to no option.
+    case strayWord
+
+    /// No property has this name.
+    case unknownProperty(PropertyReference)
+
+    /// QEMU has this property, swiftvmm does not.
+    case unsupportedProperty(PropertyReference)
+
+    /// A property does not take the value.
+    case refusedValue(PropertyReference, String, ValueRefusal)
+
+    /// A parameter that cannot be left out; `example` shows it.
+    case missingParameter(String, example: String)
+
+    /// An option's value that QEMU may have and swiftvmm does not.
+    case unsupportedValue(String, supported: [String])
+
+    /// The option's value is in JSON.
+    case jsonForm
+
+    /// `-machine` names no model swiftvmm has.
+    case unsupportedMachine(String)
+
+    /// `-accel` or `-machine accel=` names no accelerator swiftvmm has.
+    case invalidAccelerator(String)
+
+    /// Accelerators were chosen in two ways.
+    case acceleratorConflict
+
+    /// `-device` names no model swiftvmm has.
+    case unknownDeviceModel(String)
+
+    /// `-device MODEL,help` for a model swiftvmm does not have.
+    case noHelpForDevice(String)
+
+    /// An id was given twice.
+    case duplicateID(String, owner: IDOwner)
+
+    /// `bus=` names no bus.
+    case busNotFound(String)
+
+    /// `iommufd=` names no iommufd object; `known` are the ids there are.
+    case linkNotFound(String, known: [String])
+
+    /// `-device vfio-pci` names no host function.
+    case noHostDevice
+
+    /// Not a byte stream swiftvmm has.
+    case invalidCharacterDevice(String)
+
+    /// A path over the length of a socket address.
+    case socketPathTooLong(String)
+
+    /// A socket that is not listened on, or that has to wait for its client; `setting` is needed.
+    case unsupportedSocketMode(setting: String)
+
+    /// A second option wants standard input and output.
+    case standardIOTaken
+
+    /// `-d` names no log item.
+    case unknownLogItem(String)
+
+    /// `-D` with a `%`, which QEMU replaces by the process number.
+    case logFileTemplate(String)
+
+    /// A file named on the command line cannot be read.
+    case unreadableFile(path: String, errorNumber: Int32)
+  }
+
+  /// What has an id.
+  package enum IDOwner: String, Sendable {
+    case device, object
+  }
+}
+
+/// Why a file could not be read.
+package struct UnreadableFile: Error, Sendable, Equatable {
+  /// `errno` of the call that failed.
+  package let errorNumber: Int32
+
+  package init(errorNumber: Int32) { self.errorNumber = errorNumber }
+}
+
+/// Something the user should know about a command line that is good.
+package enum CommandLineWarning: Sendable, Equatable {
+  /// A boolean without a value, `written` in `option`; `replacement` is the long form.
+  case shortFormBoolean(option: String, written: String, replacement: String)
+}

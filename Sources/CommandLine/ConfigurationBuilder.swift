@@ -1,0 +1,321 @@
+/// Collects a configuration option by option, then settles what depends on more than one of them.
+struct ConfigurationBuilder {
+  typealias Use = CommandLineParser.Use
+
+  /// What an option may read: an events file.
+  typealias ReadFile = (String) throws(UnreadableFile) -> [UInt8]
+
+  private var configuration = Configuration()
+  private var machine = MachineProperties()
+  private var machineText: String?
+  private var accelerators: [Accelerator] = []
+  private var acceleratorText: String?
+  private var devices: [(text: String, list: KeyValueList)] = []
+  private var deviceIDs: Set<String> = []
+  private var memory = MemoryProperties()
+  private var name = NameProperties()
+  private var logActions: [TraceAction] = []
+  private var usesStandardIO = false
+  private var deferredHelp: HelpTopic?
+
+  /// Takes one option; returns a request that ends parsing at once.
+  mutating func take(
+    _ use: Use, readFile: ReadFile
+  ) throws(CommandLineError) -> CommandLineRequest? {
+    switch use.option.action {
+    case .help: return .help(.options)
+    case .version: return .version
+    case .machine: try takeMachine(use)
+    case .accelerator: return try takeAccelerator(use)
+    case .memory: try Self.apply(use, to: &memory, &configuration.warnings)
+    case .name: try Self.apply(use, to: &name, &configuration.warnings)
+    case .startPaused: configuration.startsPaused = true
+    case .pidFile: configuration.pidFile = use.value
+    case .object: try takeObject(use)
+    case .device: try takeDevice(use)
+    case .monitor: configuration.monitors.append(try takeCharacterDevice(use))
+    case .qtest: configuration.qtest = try takeCharacterDevice(use)
+    case .trace: return try takeTrace(use, readFile: readFile)
+    case .logItems: return try takeLogItems(use)
+    case .logFile: try takeLogFile(use)
+    case .messages: try Self.apply(use, to: &configuration.messages, &configuration.warnings)
+    case .simulate: try takeSimulation(use)
+    case .flow: try takeFlow(use)
+    case .accepted: break
+    case .acceptsNone:
+      guard use.value == "none" else {
+        throw error(use, .unsupportedValue(use.value, supported: ["none"]))
+      }
+    }
+    return nil
+  }
+
+  /// Settles machine, accelerators and devices, in this order.
+  mutating func finish() throws(CommandLineError) -> CommandLineRequest {
+    if let deferredHelp { return .help(deferredHelp) }
+    if let type = machine.type {
+      guard let model = MachineModel(rawValue: type) else {
+        throw CommandLineError(option: machineText, reason: .unsupportedMachine(type))
+      }
+      configuration.machine = model
+    }
+    try settleAccelerators()
+    configuration.name = name.guest
+    if memory.size > 0 { configuration.memorySize = memory.size }
+    configuration.trace.actions += logActions
+    for device in devices { try settleDevice(device.text, device.list) }
+    return .run(configuration)
+  }
+
+  // MARK: - Machine
+
+  private mutating func takeMachine(_ use: Use) throws(CommandLineError) {
+    let list = MachineProperties.table.list(use.value)
+    if list.asksForHelp {
+      deferHelp(.machines(properties: list.entries.count > 1))
+      return
+    }
+    configuration.warnings += try MachineProperties.table.apply(
+      list, to: &machine, option: use.text)
+    machineText = use.text
+  }
+
+  private mutating func takeAccelerator(_ use: Use) throws(CommandLineError) -> CommandLineRequest?
+  {
+    let list = KeyValueList(use.value, impliedKey: "accel")
+    let name = list.last("accel") ?? ""
+    if KeyValueList.isHelp(name) { return .help(.accelerators(named: nil)) }
+    let model = try Self.accelerator(name, option: use.text)
+    if list.asksForHelp { return .help(.accelerators(named: name)) }
+    accelerators.append(try model.read(list, use.text, &configuration.warnings))
+    acceleratorText = use.text
+    return nil
+  }
+
+  private mutating func settleAccelerators() throws(CommandLineError) {
+    if let names = machine.accelerators {
+      guard accelerators.isEmpty else {
+        throw CommandLineError(option: acceleratorText, reason: .acceleratorConflict)
+      }
+      for name in names.split(separator: ":", omittingEmptySubsequences: false) {
+        let model = try Self.accelerator(String(name), option: machineText)
+        let defaults = KeyValueList("", impliedKey: nil)
+        accelerators.append(try model.read(defaults, "", &configuration.warnings))
+      }
+    }
+    if !accelerators.isEmpty { configuration.accelerators = accelerators }
+  }
+
+  private static func accelerator(
+    _ name: String, option: String?
+  ) throws(CommandLineError) -> Catalogue.AcceleratorModel {
+    guard let model = Catalogue.accelerators.first(where: { $0.item.name == name }) else {
+      throw CommandLineError(option: option, reason: .invalidAccelerator(name))
+    }
+    return model
+  }
+
+  // MARK: - Objects and devices
+
+  private mutating func takeObject(_ use: Use) throws(CommandLineError) {
+    try refuseJSON(use)
+    let list = IOMMUFDProperties.table.list(use.value)
+    guard let type = list.last("qom-type") else {
+      throw error(use, .missingParameter("qom-type", example: "-object iommufd,id=ID"))
+    }
+    if KeyValueList.isHelp(type) {
+      deferHelp(.objects(named: nil))
+      return
+    }
+    guard Catalogue.objects.contains(where: { $0.name == type }) else {
+      let reference = IOMMUFDProperties.table.reference("qom-type")
+      let known = Catalogue.objects.map(\.name)
+      throw error(use, .refusedValue(reference, type, .notOneOf(known)))
+    }
+    if list.asksForHelp {
+      deferHelp(.objects(named: type))
+      return
+    }
+    let properties = try IOMMUFDProperties.read(
+      list, option: use.text, warnings: &configuration.warnings)
+    guard let id = properties.id else {
+      throw error(use, .missingParameter("id", example: "-object iommufd,id=ID"))
+    }
+    guard !configuration.iommufds.contains(where: { $0.id == id }) else {
+      throw error(use, .duplicateID(id, owner: .object))
+    }
+    configuration.iommufds.append(
+      IOMMUFDObject(optionText: use.text, id: id, descriptor: properties.descriptor))
+  }
+
+  private mutating func takeDevice(_ use: Use) throws(CommandLineError) {
+    try refuseJSON(use)
+    let list = VFIOPCIProperties.table.list(use.value)
+    guard let model = list.last("driver") else {
+      throw error(
+        use, .missingParameter("driver", example: "-device vfio-pci,host=DDDD:BB:DD.F"))
+    }
+    if KeyValueList.isHelp(model) {
+      deferHelp(.devices(named: nil))
+      return
+    }
+    let isKnown = Catalogue.devices.contains { $0.name == model }
+    if list.asksForHelp {
+      guard isKnown else { throw error(use, .noHelpForDevice(model)) }
+      deferHelp(.devices(named: model))
+      return
+    }
+    guard isKnown else { throw error(use, .unknownDeviceModel(model)) }
+    if let id = list.last("id"), !deviceIDs.insert(id).inserted {
+      throw error(use, .duplicateID(id, owner: .device))
+    }
+    devices.append((use.text, list))
+  }
+
+  /// Reads a device's properties, once every object is known.
+  private mutating func settleDevice(
+    _ text: String, _ list: KeyValueList
+  ) throws(CommandLineError) {
+    var properties = try VFIOPCIProperties.read(
+      list, option: text, warnings: &configuration.warnings)
+    if let bus = properties.bus, bus != VFIOPCIProperties.rootBus {
+      throw CommandLineError(option: text, reason: .busNotFound(bus))
+    }
+    if properties.iommufd?.isEmpty == true { properties.iommufd = nil }
+    let known = configuration.iommufds.map(\.id)
+    if let link = properties.iommufd, !known.contains(link) {
+      throw CommandLineError(option: text, reason: .linkNotFound(link, known: known))
+    }
+    let source: HostFunctionSource
+    if let path = properties.sysfsDevice {
+      source = .sysfsPath(path)
+    } else if let address = properties.host {
+      source = .address(address)
+    } else {
+      throw CommandLineError(option: text, reason: .noHostDevice)
+    }
+    configuration.devices.append(
+      VFIOPCIDevice(optionText: text, source: source, properties: properties))
+  }
+
+  // MARK: - Streams and files
+
+  private mutating func takeCharacterDevice(_ use: Use) throws(CommandLineError) -> CharacterDevice
+  {
+    if use.value == "stdio" {
+      guard !usesStandardIO else { throw error(use, .standardIOTaken) }
+      usesStandardIO = true
+      return CharacterDevice(optionText: use.text, endpoint: .standardIO)
+    }
+    guard use.value.hasPrefix("unix:") else {
+      let isKnown = Catalogue.unsupportedStreams.contains { use.value.hasPrefix($0) }
+      throw error(
+        use,
+        isKnown
+          ? .unsupportedValue(use.value, supported: Catalogue.streams)
+          : .invalidCharacterDevice(use.value))
+    }
+    let list = SocketProperties.table.list(String(use.value.dropFirst(5)))
+    let socket = try SocketProperties.read(
+      list, option: use.text, warnings: &configuration.warnings)
+    guard let path = socket.path, !path.isEmpty else {
+      throw error(use, .missingParameter("path", example: Catalogue.streams[0]))
+    }
+    guard path.utf8.count < CommandLineError.socketPathLimit else {
+      throw error(use, .socketPathTooLong(path))
+    }
+    guard socket.isServer else { throw error(use, .unsupportedSocketMode(setting: "server=on")) }
+    guard !socket.waits else { throw error(use, .unsupportedSocketMode(setting: "wait=off")) }
+    return CharacterDevice(optionText: use.text, endpoint: .unixServer(path: path))
+  }
+
+  private mutating func takeSimulation(_ use: Use) throws(CommandLineError) {
+    let list = SimulationProperties.table.list(use.value)
+    let properties = try SimulationProperties.read(
+      list, option: use.text, warnings: &configuration.warnings)
+    guard let file = properties.file, !file.isEmpty else {
+      throw error(use, .missingParameter("file", example: "-simulate FILE"))
+    }
+    configuration.simulation = Simulation(file: file, sysfsDirectory: properties.sysfsDirectory)
+  }
+
+  private mutating func takeFlow(_ use: Use) throws(CommandLineError) {
+    guard let flow = VFIOFlow(rawValue: use.value) else {
+      throw error(
+        use, .unsupportedValue(use.value, supported: VFIOFlow.allCases.map(\.rawValue)))
+    }
+    configuration.flow = flow
+  }
+
+  // MARK: - Tracing
+
+  private mutating func takeTrace(
+    _ use: Use, readFile: ReadFile
+  ) throws(CommandLineError) -> CommandLineRequest? {
+    let list = TraceProperties.table.list(use.value)
+    let properties = try TraceProperties.read(
+      list, option: use.text, warnings: &configuration.warnings)
+    if let pattern = properties.pattern, !pattern.isEmpty {
+      if KeyValueList.isHelp(pattern) { return .listTraceEvents }
+      configuration.trace.actions.append(TraceAction(pattern, origin: .option(use.text)))
+    }
+    if let path = properties.eventsFile {
+      let bytes: [UInt8]
+      do {
+        bytes = try readFile(path)
+      } catch {
+        throw self.error(use, .unreadableFile(path: path, errorNumber: error.errorNumber))
+      }
+      configuration.trace.actions += TracePatternFile.parse(
+        String(decoding: bytes, as: UTF8.self), name: path)
+    }
+    if let file = properties.traceFile { configuration.trace.traceFile = file }
+    return nil
+  }
+
+  /// Only the last `-d` counts, and it takes effect after every `-trace`, as in QEMU.
+  private mutating func takeLogItems(_ use: Use) throws(CommandLineError) -> CommandLineRequest? {
+    if KeyValueList.isHelp(use.value) { return .help(.logItems) }
+    logActions = []
+    for item in use.value.split(separator: ",", omittingEmptySubsequences: false) {
+      guard item.hasPrefix("trace:"), item != "trace:" else {
+        let name = String(item)
+        throw error(
+          use,
+          Catalogue.unsupportedLogItems.contains(name)
+            ? .unsupportedValue(name, supported: Catalogue.logItems.map(\.name))
+            : .unknownLogItem(name))
+      }
+      let pattern = String(item.dropFirst(6))
+      if KeyValueList.isHelp(pattern) { return .listTraceEvents }
+      logActions.append(TraceAction(pattern, origin: .logItem))
+    }
+    return nil
+  }
+
+  private mutating func takeLogFile(_ use: Use) throws(CommandLineError) {
+    guard !use.value.contains("%") else { throw error(use, .logFileTemplate(use.value)) }
+    configuration.trace.logFile = use.value
+  }
+
+  // MARK: - Parts
+
+  private static func apply<Values: PropertySet>(
+    _ use: Use, to values: inout Values, _ warnings: inout [CommandLineWarning]
+  ) throws(CommandLineError) {
+    let list = Values.table.list(use.value)
+    warnings += try Values.table.apply(list, to: &values, option: use.text)
+  }
+
+  private mutating func deferHelp(_ topic: HelpTopic) {
+    if deferredHelp == nil { deferredHelp = topic }
+  }
+
+  private func refuseJSON(_ use: Use) throws(CommandLineError) {
+    if use.value.hasPrefix("{") { throw error(use, .jsonForm) }
+  }
+
+  private func error(_ use: Use, _ reason: CommandLineError.Reason) -> CommandLineError {
+    CommandLineError(option: use.text, reason: reason)
+  }
+}

@@ -1,0 +1,135 @@
+/// `-machine`, before its type and accelerators are looked up.
+struct MachineProperties: PropertySet {
+  var type: String?
+  var accelerators: String?
+
+  static let table = PropertyTable<MachineProperties>(
+    owner: "q35-machine", wording: .property, impliedKey: "type", helpOption: "-machine q35,help",
+    properties: [
+      .text("type", \.type, "machine model"),
+      .text("accel", \.accelerators, "accelerators to try, as kvm:qtest"),
+    ],
+    unsupported: """
+      acpi append aux-ram-share boot bus-lock-ratelimit confidential-guest-support \
+      default-bus-bypass-iommu dt-compatible dtb dump-guest-core dumpdtb fd-bootchk firmware \
+      graphics hmat hpet i8042 initrd kernel kernel-irqchip max-fw-size max-ram-below-4g mem-merge \
+      memory memory-backend memory-encryption nvdimm phandle-start pic pit sata sgx-epc shim \
+      smbios-entry-point-type smbus smm smp smp-cache spcr suppress-vmdesc usb vmport wdat \
+      x-change-vmfd-on-reset x-oem-id x-oem-table-id
+      """)
+}
+
+/// `-accel kvm`.
+struct KVMProperties: PropertySet {
+  static let table = PropertyTable<KVMProperties>(
+    owner: "kvm-accel", wording: .property, impliedKey: "accel", helpOption: "-accel kvm,help",
+    properties: [.selector("accel")],
+    unsupported: """
+      device dirty-ring-size eager-split-size honor-guest-pat kernel-irqchip kvm-shadow-mem \
+      notify-vmexit notify-window xen-evtchn-max-pirq xen-gnttab-max-frames xen-version
+      """)
+}
+
+/// `-accel qtest`.
+struct QTestProperties: PropertySet {
+  var irqfd = OnOffAuto.auto
+
+  static let table = PropertyTable<QTestProperties>(
+    owner: "qtest-accel", wording: .property, impliedKey: "accel", helpOption: "-accel qtest,help",
+    properties: [
+      .selector("accel"),
+      .word(
+        "irqfd", type: "OnOffAuto", \.irqfd, "take KVM's direct interrupt path where there is one"),
+    ])
+}
+
+/// `-m`.
+struct MemoryProperties: PropertySet {
+  var size: UInt64 = 0
+
+  static let table = PropertyTable<MemoryProperties>(
+    owner: "memory", wording: .parameter, impliedKey: "size",
+    properties: [.size("size", defaultUnit: 1 << 20, alignment: 8192, \.size, "guest memory")],
+    unsupported: "slots maxmem")
+}
+
+/// `-object iommufd`.
+struct IOMMUFDProperties: PropertySet {
+  var id: String?
+  var descriptor: Int32?
+
+  static let table = PropertyTable<IOMMUFDProperties>(
+    owner: "iommufd", wording: .parameter, impliedKey: "qom-type",
+    helpOption: "-object iommufd,help",
+    properties: [
+      .selector("qom-type"),
+      .identifier("id", \.id, "name for devices to link to; required"),
+      .descriptor("fd", \.descriptor, "number of an open descriptor of /dev/iommu to use"),
+    ])
+}
+
+/// `-name`.
+struct NameProperties: PropertySet {
+  var guest: String?
+
+  static let table = PropertyTable<NameProperties>(
+    owner: "name", wording: .parameter, impliedKey: "guest",
+    properties: [.text("guest", \.guest, "name of the guest")],
+    unsupported: "process debug-threads")
+}
+
+extension MessageConfiguration: PropertySet {
+  static let table = PropertyTable<MessageConfiguration>(
+    owner: "msg", wording: .parameter,
+    properties: [
+      .toggle("timestamp", \.timestamp, "begin lines with the time"),
+      .toggle("guest-name", \.guestName, "name the guest after the time"),
+    ])
+}
+
+/// `-trace`.
+struct TraceProperties: PropertySet {
+  var pattern: String?
+  var eventsFile: String?
+  var traceFile: String?
+
+  static let table = PropertyTable<TraceProperties>(
+    owner: "trace", wording: .parameter, impliedKey: "enable",
+    properties: [
+      .text("enable", \.pattern, "pattern of events to turn on, or off after a -"),
+      .text("events", \.eventsFile, "file of such patterns, one a line"),
+      .text("file", \.traceFile, "file for trace lines"),
+    ])
+}
+
+/// `unix:PATH`, after its first five letters.
+struct SocketProperties: PropertySet {
+  var path: String?
+  var isServer = false
+  var waits = true
+
+  static let table = PropertyTable<SocketProperties>(
+    owner: "socket", wording: .parameter, impliedKey: "path",
+    properties: [
+      .text("path", \.path, "path of the socket"),
+      .toggle("server", \.isServer, "listen for a client"),
+      .toggle("wait", \.waits, "start only when a client is there"),
+    ],
+    unsupported: """
+      abstract backend chardev delay logappend logfile mux nodelay reconnect reconnect-ms telnet \
+      tight tls-authz tls-creds tn3270 websocket
+      """, warnsOfShortForm: false)
+}
+
+/// `-simulate`.
+struct SimulationProperties: PropertySet {
+  var file: String?
+  var sysfsDirectory: String?
+
+  static let table = PropertyTable<SimulationProperties>(
+    owner: "simulate", wording: .parameter, impliedKey: "file",
+    properties: [
+      .text("file", \.file, "description of the simulated host"),
+      .text("sysfs", \.sysfsDirectory, "directory that gets its sysfs tree"),
+    ])
+}

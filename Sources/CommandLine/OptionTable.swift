@@ -1,0 +1,173 @@
+/// What an option does.
+enum OptionAction: Sendable, Equatable {
+  case help, version
+  case machine, accelerator, memory, name, startPaused, pidFile
+  case object, device
+  case monitor, qtest
+  case trace, logItems, logFile, messages
+  case simulate, flow
+
+  /// Taken without effect: what it asks for is so already.
+  case accepted
+
+  /// Takes `none` only: there is no such device.
+  case acceptsNone
+}
+
+/// One option: parsing, help and suggestions all read this table.
+struct OptionDescription: Sendable {
+  /// A heading of `-help`.
+  enum Section: String, Sendable, CaseIterable {
+    case standard = "Standard options"
+    case devices = "Devices"
+    case monitors = "Monitors and tests"
+    case tracing = "Tracing and messages"
+    case swiftvmm = "Options QEMU does not have"
+  }
+
+  /// Its names without the dash, the preferred one first.
+  let names: [String]
+
+  /// What follows the name, for help; `nil` when nothing does.
+  let value: String?
+
+  /// The heading it stands under.
+  let section: Section
+
+  /// One line for help.
+  let summary: String
+
+  /// What it does.
+  let action: OptionAction
+
+  init(
+    _ names: String..., value: String? = nil, section: Section, _ summary: String,
+    action: OptionAction
+  ) {
+    self.names = names
+    self.value = value
+    self.section = section
+    self.summary = summary
+    self.action = action
+  }
+
+  /// How it is written by its preferred name: `-m [size=]N[k|M|G|T]`.
+  var usage: String { written(names.prefix(1)) }
+
+  /// How it is written by any of its names: `-h or -help`.
+  var synopsis: String { written(names[...]) }
+
+  private func written(_ names: ArraySlice<String>) -> String {
+    let name = names.map { "-\($0)" }.joined(separator: " or ")
+    return value.map { "\(name) \($0)" } ?? name
+  }
+}
+
+extension OptionDescription {
+  /// Every option there is.
+  static let all: [OptionDescription] = [
+    OptionDescription(
+      "h", "help", section: .standard, "display this help and exit", action: .help),
+    OptionDescription(
+      "version", section: .standard, "display version information and exit", action: .version),
+    OptionDescription(
+      "machine", "M", value: "[type=]q35[,accel=NAME[:NAME...]]", section: .standard,
+      "select the machine ('-machine help' for a list)", action: .machine),
+    OptionDescription(
+      "accel", value: "kvm|qtest[,irqfd=on|off|auto]", section: .standard,
+      "select an accelerator, tried in order (default kvm; 'help' for a list)",
+      action: .accelerator),
+    OptionDescription(
+      "m", value: "[size=]N[k|M|G|T]", section: .standard,
+      "guest memory, in MiB without a suffix (default 128)", action: .memory),
+    OptionDescription(
+      "name", value: "[guest=]NAME", section: .standard, "set the name of the guest", action: .name),
+    OptionDescription(
+      "S", section: .standard, "run no guest instruction before a monitor says so",
+      action: .startPaused),
+    OptionDescription(
+      "pidfile", value: "FILE", section: .standard, "write the process number to FILE",
+      action: .pidFile),
+
+    OptionDescription(
+      "object", value: "iommufd,id=ID[,fd=N]", section: .devices,
+      "create an object for devices to link to ('-object help' for a list)", action: .object),
+    OptionDescription(
+      "device", value: "vfio-pci,host=ADDRESS[,PROPERTY=VALUE...]", section: .devices,
+      "assign a host function ('-device vfio-pci,help' for its properties)", action: .device),
+    OptionDescription(
+      "nodefaults", section: .devices, "no default devices: there are none", action: .accepted),
+    OptionDescription(
+      "no-user-config", section: .devices, "no configuration files: there are none",
+      action: .accepted),
+    OptionDescription(
+      "nographic", section: .devices, "no graphical output: there is none", action: .accepted),
+    OptionDescription(
+      "display", value: "none", section: .devices, "no display: there is none",
+      action: .acceptsNone),
+    OptionDescription(
+      "vga", value: "none", section: .devices, "no video card: there is none",
+      action: .acceptsNone),
+    OptionDescription(
+      "nic", value: "none", section: .devices, "no network card: there is none",
+      action: .acceptsNone),
+    OptionDescription(
+      "net", value: "none", section: .devices, "as -nic none", action: .acceptsNone),
+    OptionDescription(
+      "serial", value: "none", section: .devices, "no serial port: there is none",
+      action: .acceptsNone),
+
+    OptionDescription(
+      "qmp", value: "unix:PATH,server=on,wait=off|stdio", section: .monitors,
+      "offer a monitor in QMP", action: .monitor),
+    OptionDescription(
+      "qtest", value: "unix:PATH,server=on,wait=off|stdio", section: .monitors,
+      "offer ports and memory to a test", action: .qtest),
+    OptionDescription(
+      "monitor", value: "none", section: .monitors, "no monitor for people: there is none",
+      action: .acceptsNone),
+
+    OptionDescription(
+      "trace", value: "[enable=]PATTERN[,events=FILE][,file=FILE]", section: .tracing,
+      "turn events on, or off after a '-' ('-trace help' for a list)", action: .trace),
+    OptionDescription(
+      "d", value: "trace:PATTERN[,...]", section: .tracing, "turn events on; the last -d counts",
+      action: .logItems),
+    OptionDescription(
+      "D", value: "FILE", section: .tracing, "write trace lines to FILE (default standard error)",
+      action: .logFile),
+    OptionDescription(
+      "msg", value: "timestamp=on|off[,guest-name=on|off]", section: .tracing,
+      "begin lines with the time", action: .messages),
+
+    OptionDescription(
+      "simulate", value: "[file=]FILE[,sysfs=DIR]", section: .swiftvmm,
+      "use the simulated host that FILE describes; write its sysfs tree to DIR",
+      action: .simulate),
+    OptionDescription(
+      "vfio-flow", value: VFIOFlow.allCases.map(\.rawValue).joined(separator: "|"),
+      section: .swiftvmm, "whose steps and trace lines to follow (default qemu-11.1)",
+      action: .flow),
+  ]
+
+  /// The option called `name`, without its dash.
+  static func named(_ name: some StringProtocol) -> OptionDescription? {
+    all.first { $0.names.contains { $0 == name } }
+  }
+
+  /// Every name there is, for suggestions.
+  static var allNames: [String] { all.flatMap(\.names) }
+
+  /// The options of QEMU that are not supported.
+  static let unsupported = Set(
+    """
+    L acpitable action add-fd append audio audiodev bios blockdev boot cdrom chardev compat cpu \
+    daemonize debugcon dfilter drive dtb dump-vmstate echr enable-kvm enable-sync-profile fda fdb \
+    fsdev full-screen fw_cfg gdb global hda hdb hdc hdd icount incoming initrd iscsi jitdump k \
+    kernel loadvm mem-path mem-prealloc mon mtdblock netdev no-fd-bootchk no-reboot no-shutdown \
+    numa only-migratable option-rom overcommit parallel perfmap pflash plugin preconfig qmp-pretty \
+    qtest-log readconfig rtc run-with s sandbox sd seed set shim smbios smp snapshot spice tpmdev \
+    usb usbdevice uuid virtfs vnc watchdog-action win2k-hack xen-attach xen-domid \
+    xen-domid-restrict
+    """.split(separator: " ").map(String.init))
+}

@@ -1,0 +1,147 @@
+/// One `-device vfio-pci`.
+package struct VFIOPCIDevice: Sendable, Equatable {
+  /// The option as written, `-device vfio-pci,host=...`: the prefix of every message about it.
+  package let optionText: String
+
+  /// Which host function it is.
+  package let source: HostFunctionSource
+
+  /// Its properties; `properties.iommufd`, when set, names an object of the configuration.
+  package let properties: VFIOPCIProperties
+
+  package init(optionText: String, source: HostFunctionSource, properties: VFIOPCIProperties) {
+    self.optionText = optionText
+    self.source = source
+    self.properties = properties
+  }
+}
+
+/// How a host function was named.
+package enum HostFunctionSource: Sendable, Equatable {
+  /// `host=`.
+  case address(HostPCIAddress)
+
+  /// `sysfsdev=`, which wins over `host=`.
+  case sysfsPath(String)
+
+  /// The function's directory in sysfs.
+  package var sysfsPath: String {
+    switch self {
+    case .address(let address): "/sys/bus/pci/devices/\(address)"
+    case .sysfsPath(let path): path
+    }
+  }
+
+  /// The last component of the path: the name in traces and messages.
+  package var name: String {
+    switch self {
+    case .address(let address): address.description
+    case .sysfsPath(let path): path.split(separator: "/").last.map(String.init) ?? path
+    }
+  }
+}
+
+/// What becomes of the function's expansion ROM.
+package enum ExpansionROM: Sendable, Equatable {
+  /// The host function's own ROM.
+  case host
+
+  /// A file in its place.
+  case file(String)
+
+  /// No ROM BAR.
+  case none
+}
+
+/// The properties of `-device vfio-pci`, with QEMU's defaults.
+package struct VFIOPCIProperties: Sendable, Equatable {
+  /// The name by which monitors know the device.
+  package var id: String?
+
+  /// `host`: the host function by address.
+  package var host: HostPCIAddress?
+
+  /// `sysfsdev`: the host function by its sysfs directory.
+  package var sysfsDevice: String?
+
+  /// `iommufd`: the id of an iommufd object; its presence alone selects the cdev back end.
+  package var iommufd: String?
+
+  /// `bus`: the guest bus, always the root bus; `nil` is the same one.
+  package var bus: String?
+
+  /// `addr`: where the guest finds the function; `nil` is the first free slot.
+  package var address: GuestPCIAddress?
+
+  /// `multifunction`: header type bit 7.
+  package var multifunction = false
+
+  /// `romfile`; an empty string is no ROM at all.
+  package var romFile: String?
+
+  /// `rombar`: 0 is no ROM BAR, above 0 shows it although the function is known to have a bad one,
+  /// below 0 decides by itself.
+  package var romBAR: Int32 = -1
+
+  /// `x-no-mmap`: BARs are never mapped, so each access is a host call and is traced.
+  package var noMmap = false
+
+  /// `x-no-kvm-intx`: INTx goes through the main loop.
+  package var noKVMIntx = false
+
+  /// `x-intx-mmap-timeout-ms`: idle milliseconds after an INTx before BARs are mapped again; 0 never.
+  package var intxMmapTimeout: UInt32 = 1100
+
+  package init() {}
+
+  /// What `romfile` and `rombar` ask for together.
+  package var rom: ExpansionROM {
+    if romBAR == 0 || romFile == "" { return .none }
+    return romFile.map(ExpansionROM.file) ?? .host
+  }
+}
+
+extension VFIOPCIProperties: PropertySet {
+  static let table = PropertyTable<VFIOPCIProperties>(
+    owner: "vfio-pci", wording: .property, impliedKey: "driver",
+    helpOption: "-device vfio-pci,help",
+    properties: [
+      .selector("driver"),
+      .identifier("id", \.id, "name for monitors"),
+      .value(
+        "host", "str", \.host, "host PCI function, [domain:]bus:slot.function",
+        "[DOMAIN:]BUS:SLOT.FUNCTION in hexadecimal, for example 0000:81:00.0",
+        read: { HostPCIAddress($0) }),
+      .text("sysfsdev", \.sysfsDevice, "sysfs directory of the host function; wins over host"),
+      .text(
+        "iommufd", type: "link<iommufd>", \.iommufd,
+        "id of the iommufd object to use; without it the group back end is used"),
+      .text("bus", \.bus, "guest bus; this machine has \(rootBus) only"),
+      .value(
+        "addr", "str", \.address, "guest slot and function in hexadecimal, as 06.0 or 06",
+        "SLOT[.FUNCTION] in hexadecimal, slot up to 1f and function up to 7",
+        read: { GuestPCIAddress($0) }),
+      .toggle("multifunction", \.multifunction, "show the guest a multifunction header"),
+      .text("romfile", \.romFile, "file in place of the expansion ROM; empty for no ROM"),
+      .int32("rombar", \.romBAR, "0 for no ROM BAR, 1 to insist on one, -1 to decide by itself"),
+      .toggle("x-no-mmap", \.noMmap, "never map BARs, so that each access is traced (debug)"),
+      .toggle("x-no-kvm-intx", \.noKVMIntx, "deliver INTx through the main loop (debug)"),
+      .uint32(
+        "x-intx-mmap-timeout-ms", \.intxMmapTimeout,
+        "milliseconds after an INTx before BARs are mapped again (debug)"),
+    ],
+    unsupported: """
+      acpi-index ats bootindex busnr display enable-migration failover_pair_id fd migration-events \
+      romsize skip-vsc-check sriov-pf vf-token x-balloon-allowed x-device-dirty-page-tracking \
+      x-igd-gms x-igd-legacy-mode x-igd-lpc x-igd-opregion x-max-bounce-buffer-size \
+      x-migration-load-config-after-iter x-migration-max-queued-buffers-size \
+      x-migration-multifd-transfer x-msix-relocation x-no-geforce-quirks x-no-kvm-ioeventfd \
+      x-no-kvm-msi x-no-kvm-msix x-no-vfio-ioeventfd x-nv-gpudirect-clique x-pci-class-code \
+      x-pci-device-id x-pci-sub-device-id x-pci-sub-vendor-id x-pci-vendor-id x-pcie-ari-nextfn-1 \
+      x-pcie-err-unc-mask x-pcie-ext-tag x-pcie-lnksta-dllla x-pre-copy-dirty-page-tracking x-req \
+      x-vga x-vpasid-cap-offset xres yres
+      """)
+
+  /// The only bus a device can be put on.
+  static let rootBus = "pcie.0"
+}

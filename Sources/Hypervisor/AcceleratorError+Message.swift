@@ -1,0 +1,51 @@
+internal import SystemPackage
+
+extension AcceleratorError {
+  /// A sentence for the user, in QEMU's words where it has some, and what to do about it.
+  package var message: String {
+    let fact = errno.map { "\(what): \($0)" } ?? what
+    guard let advice else { return fact }
+    return "\(fact)\n\(advice)"
+  }
+
+  private var what: String {
+    switch operation {
+    case .openKVM: "Could not access KVM kernel module"
+    case .readVersion: "Could not read the KVM API version"
+    case .matchVersion(let found) where found < 12: "kvm version too old (\(found), needed is 12)"
+    case .matchVersion(let found): "kvm version not supported (\(found), needed is 12)"
+    case .requireCapability(let name): "kvm does not support \(name)"
+    case .createVM: "ioctl(KVM_CREATE_VM) failed"
+    case .setIdentityMap: "ioctl(KVM_SET_IDENTITY_MAP_ADDR) failed"
+    case .setTaskStateSegment: "ioctl(KVM_SET_TSS_ADDR) failed"
+    case .createInterruptController: "Create kernel irqchip failed"
+    case .createVFIODevice: "Failed to create KVM VFIO device"
+    case .addVFIOFile(let file): "Failed to add fd \(file) to KVM VFIO device"
+    case .removeVFIOFile(let file): "Failed to remove fd \(file) from KVM VFIO device"
+    case .setMemorySlot(let start, let size, let isAddition):
+      "\(isAddition ? "Adding" : "Removing") the KVM memory slot at \(hexadecimal(start)), "
+        + "\(hexadecimal(size)) bytes, failed"
+    case .findMemorySlot(let start, let size):
+      "No free KVM memory slot for \(hexadecimal(size)) bytes at \(hexadecimal(start))"
+    }
+  }
+
+  private var advice: String? {
+    switch (operation, errno) {
+    case (.openKVM, Errno.noSuchFileOrDirectory?):
+      """
+      There is no /dev/kvm: load the kvm_intel or kvm_amd module, turn virtualization on in the \
+      firmware (or nesting on in the host of this virtual machine), or use -accel qtest.
+      """
+    case (.openKVM, Errno.permissionDenied?):
+      "This user may not open /dev/kvm: join the group that owns it, or run as root."
+    case (.requireCapability, _), (.matchVersion, _):
+      "The host's kernel is too old or built without it: use another kernel, or -accel qtest."
+    case (.createVM, Errno.resourceBusy?):
+      "Another hypervisor uses the processor's virtualization: stop it first."
+    default: nil
+    }
+  }
+
+  private func hexadecimal(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+}

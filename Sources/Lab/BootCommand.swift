@@ -1,0 +1,86 @@
+/// The command that boots the lab machine: name spaces, mounts, and QEMU in the lab's root.
+///
+/// Paths given to QEMU are those of the lab's root, where `machines/lab/boot` mounts what it needs.
+package struct BootCommand: Equatable, Sendable {
+  /// A file or folder of the host that the machine sees, read-only, as `/lab/input/NAME`.
+  package struct Input: Equatable, Sendable {
+    package var path: String
+    package var name: String
+
+    package init(path: String, name: String) {
+      self.path = path
+      self.name = name
+    }
+  }
+
+  package var machine: MachineDescription
+  /// `machines/lab` of the checkout; the machine sees it as `/lab/input/lab`.
+  package var labFolder: String
+  /// The folder that the root recipe made.
+  package var root: String
+  /// The folder that the kernel recipe made.
+  package var kernel: String
+  /// The host's folder that the machine writes to, `/lab/output` inside.
+  package var output: String
+  package var inputs: [Input] = []
+  /// True to put the machine's console on the terminal instead of `console.log`.
+  package var isInteractive = false
+
+  package init(
+    machine: MachineDescription, labFolder: String, root: String, kernel: String, output: String
+  ) {
+    self.machine = machine
+    self.labFolder = labFolder
+    self.root = root
+    self.kernel = kernel
+    self.output = output
+  }
+
+  /// The whole command, looked up on the PATH.
+  ///
+  /// The mount and process name spaces end with the last process in them, and every process in them
+  /// is killed when `swiftvmm-lab` ends, however it ends: nothing stays mounted and no QEMU is left.
+  package var arguments: [String] {
+    var arguments = [
+      "setpriv", "--pdeathsig", "KILL", "--", "unshare", "--mount", "--propagation", "private",
+      "--pid", "--fork", "--kill-child", "--", "\(labFolder)/boot", root, kernel, output,
+    ]
+    let all = [Input(path: labFolder, name: "lab")] + inputs
+    arguments += all.map { "\($0.path)=\($0.name)" }
+    return arguments + ["--"] + qemuArguments
+  }
+
+  /// QEMU's arguments. The machine's own lines come first, so that their devices get the same
+  /// addresses on the main bus whatever the lab adds.
+  package var qemuArguments: [String] {
+    var arguments = ["-nodefaults", "-no-user-config", "-accel", "tcg,thread=multi"]
+    for option in machine.options {
+      arguments.append("-\(option.name)")
+      if let value = option.value { arguments.append(value) }
+    }
+    let words = ["console=ttyS0", "panic=-1", "quiet"] + machine.kernelWords
+    arguments += [
+      "-display", "none", "-no-reboot",
+      "-kernel", "/lab/kernel/bzImage", "-initrd", "/lab/initramfs.gz",
+      "-append", words.joined(separator: " "),
+    ]
+    arguments += Self.share("root", "security_model=none,readonly=on")
+    arguments += Self.share("input", "security_model=none,readonly=on")
+    arguments += Self.share("output", "security_model=passthrough")
+    guard !isInteractive else { return arguments + ["-serial", "mon:stdio"] }
+    return arguments + [
+      "-serial", "file:/lab/output/console.log",
+      "-add-fd", "fd=3,set=1", "-chardev", "file,id=output,path=/dev/fdset/1,append=on",
+      "-device", "virtio-serial-pci,bus=pcie.0", "-device",
+      "virtserialport,chardev=output,name=output",
+    ]
+  }
+
+  /// A 9p share of `/lab/NAME` with NAME as its tag.
+  private static func share(_ name: String, _ options: String) -> [String] {
+    [
+      "-fsdev", "local,id=\(name),path=/lab/\(name),\(options),multidevs=remap",
+      "-device", "virtio-9p-pci,bus=pcie.0,fsdev=\(name),mount_tag=\(name)",
+    ]
+  }
+}

@@ -1,0 +1,64 @@
+package import EventLoop
+package import HostKernel
+
+/// Gives devices the main loop's descriptor watches and timers.
+///
+/// Made and used on the main loop only, where handlers run too; that is the machine lock as long as
+/// no other thread touches device state.
+@VMMain package final class LoopEventSources: EventSources {
+  private var sources: [WatchToken: SourceBox] = [:]
+  private var lastToken: UInt64 = 0
+
+  /// Lets a dictionary hold a noncopyable source.
+  private final class SourceBox {
+    let source: EventSource
+
+    init(_ source: consuming EventSource) { self.source = source }
+  }
+
+  /// A handler that is called only on the main loop, where it was made.
+  private struct Handler: @unchecked Sendable {
+    let call: () -> Void
+  }
+
+  package init() {}
+
+  package nonisolated func watch(
+    _ descriptor: Int32, _ handler: @escaping () -> Void
+  ) -> WatchToken {
+    let handler = Handler(call: handler)
+    return VMMain.assumeIsolated {
+      add(MainLoop.watch(descriptor, for: .readable) { _ in handler.call() })
+    }
+  }
+
+  package nonisolated func timer(
+    milliseconds: UInt32, _ handler: @escaping () -> Void
+  ) -> WatchToken {
+    let handler = Handler(call: handler)
+    return VMMain.assumeIsolated {
+      let token = nextToken()
+      let source = MainLoop.timer(milliseconds: milliseconds) { [weak self] in
+        self?.sources[token] = nil
+        handler.call()
+      }
+      sources[token] = SourceBox(source)
+      return token
+    }
+  }
+
+  package nonisolated func cancel(_ token: WatchToken) {
+    VMMain.assumeIsolated { sources[token] = nil }
+  }
+
+  private func add(_ source: consuming EventSource) -> WatchToken {
+    let token = nextToken()
+    sources[token] = SourceBox(source)
+    return token
+  }
+
+  private func nextToken() -> WatchToken {
+    lastToken += 1
+    return WatchToken(rawValue: lastToken)
+  }
+}

@@ -1,0 +1,50 @@
+package import Board
+package import Hypervisor
+package import VFIO
+
+/// Why a machine could not be built: what failed and the option that asked for it.
+package struct MachineError: Error {
+  package enum Cause {
+    case accelerator(AcceleratorError)
+    case board(BoardError)
+    case placement(PCIPlacementError)
+    case assignment(AssignmentError)
+    case noIOMMUFD
+    case noGuestExecution
+  }
+
+  /// The option in full, such as `-device vfio-pci,host=0000:81:00.0`; nil when none is at fault.
+  package let option: String?
+  package let cause: Cause
+
+  package init(_ cause: Cause, option: String? = nil) {
+    self.cause = cause
+    self.option = option
+  }
+
+  /// The lines for the user: the message first, then hints that stand without a prefix.
+  package var lines: [String] {
+    switch cause {
+    case .accelerator(let error): Self.split(error.message)
+    case .board(let error): Self.split(error.message)
+    case .placement(let error): Self.split(error.message)
+    case .assignment(let error): [error.message] + error.hints
+    case .noIOMMUFD:
+      [
+        "/dev/iommu does not exist (is your kernel config missing CONFIG_IOMMUFD?)",
+        "Use a kernel with iommufd, or leave -object iommufd and iommufd= out to use the function's "
+          + "group instead.",
+      ]
+    case .noGuestExecution:
+      [
+        "this version does not run guest CPUs yet",
+        "Start with -S to build, inspect and reset the machine under KVM, or with -accel qtest to "
+          + "drive it from a test.",
+      ]
+    }
+  }
+
+  private static func split(_ text: String) -> [String] {
+    text.split(separator: "\n").map(String.init)
+  }
+}

@@ -1,0 +1,168 @@
+internal import CommandLine
+package import EventLoop
+package import Machine
+
+/// The version that a monitor claims: that of the QEMU whose dialect it speaks, and our own.
+package struct QMPVersion: Sendable, Equatable {
+  package let major: Int
+  package let minor: Int
+  package let micro: Int
+
+  /// What stands for a distribution's package version in QEMU, such as "swiftvmm 0.1".
+  package let package: String
+
+  package init(major: Int, minor: Int, micro: Int, package: String) {
+    self.major = major
+    self.minor = minor
+    self.micro = micro
+    self.package = package
+  }
+}
+
+/// A QMP conversation as QEMU's "QEMU Machine Protocol Specification" has it, without the optional
+/// capabilities: a greeting, the negotiation, then commands and events.
+///
+/// Each answer is a line that ends in CR LF. Events are told only after the negotiation.
+@VMMain package final class QMPSession: MonitorSession {
+  package var output = OutputQueue()
+  let control: any MachineControl
+  let version: QMPVersion
+  var isNegotiated = false
+  private var splitter = JSONSplitter()
+  private let now: @VMMain () -> WallClockTime
+
+  /// A conversation about `control`; `now` tells the time of events.
+  package init(
+    control: any MachineControl, version: QMPVersion,
+    now: @escaping @VMMain () -> WallClockTime = { WallClockTime.now() }
+  ) {
+    self.control = control
+    self.version = version
+    self.now = now
+  }
+
+  package func open() {
+    send(.object(["QMP": .object(["version": versionInfo, "capabilities": .array([])])]))
+  }
+
+  package func receive(_ bytes: ArraySlice<UInt8>) -> Int {
+    var rest = bytes
+    while !output.isFull, let piece = splitter.next(&rest) {
+      switch piece {
+      case .text(let text): handle(text)
+      case .failure(let failure): send(Self.errorReply(.invalidJSON(failure), id: nil))
+      }
+    }
+    return bytes.count - rest.count
+  }
+
+  package func announce(_ event: MachineEvent) {
+    guard isNegotiated else { return }
+    let time = now()
+    var members: [JSONValue.Member] = [
+      .init(
+        name: "timestamp",
+        value: .object([
+          "seconds": .integer(time.seconds), "microseconds": .integer(time.microseconds),
+        ])),
+      .init(name: "event", value: .string(event.qmpName)),
+    ]
+    if let cause = event.cause {
+      members.append(
+        .init(
+          name: "data",
+          value: .object(["guest": .bool(cause.isGuest), "reason": .string(cause.rawValue)])))
+    }
+    output.appendEvent(Self.line(.object(members)))
+  }
+
+  var versionInfo: JSONValue {
+    .object([
+      "qemu": .object([
+        "micro": .integer(Int64(version.micro)), "minor": .integer(Int64(version.minor)),
+        "major": .integer(Int64(version.major)),
+      ]),
+      "package": .string(version.package),
+    ])
+  }
+
+  private func handle(_ text: [UInt8]) {
+    let request: JSONValue
+    do throws(JSONFailure) {
+      request = try JSONParser.parse(text)
+    } catch {
+      send(Self.errorReply(.invalidJSON(error), id: nil))
+      return
+    }
+    guard case .object(let members) = request else {
+      send(Self.errorReply(.requestIsNotAnObject, id: nil))
+      return
+    }
+    let id = members.first { $0.name == "id" }
+    do throws(QMPError) {
+      let value = try execute(members.filter { $0.name != "id" })
+      send(.object([.init(name: "return", value: value)] + (id.map { [$0] } ?? [])))
+    } catch {
+      send(Self.errorReply(error, id: id))
+    }
+  }
+
+  private func execute(_ members: [JSONValue.Member]) throws(QMPError) -> JSONValue {
+    var name: String?
+    var arguments: [JSONValue.Member] = []
+    for member in members {
+      switch (member.name, member.value) {
+      case ("execute", .string(let text)): name = text
+      case ("execute", _): throw .memberIsNotAString("execute")
+      case ("arguments", .object(let members)): arguments = members
+      case ("arguments", _): throw .argumentsAreNotAnObject
+      default: throw .unexpectedMember(member.name)
+      }
+    }
+    guard let name else { throw .noCommand }
+    guard isNegotiated || name == QMPCommand.negotiation else { throw .notNegotiated }
+    guard let command = QMPCommand.all.first(where: { $0.name == name }) else {
+      throw .unknownCommand(
+        name, nearest: NearestName.find(name, in: QMPCommand.all.lazy.map(\.name)))
+    }
+    var reader = QMPArguments(arguments)
+    return try command.run(self, &reader)
+  }
+
+  private func send(_ reply: JSONValue) {
+    output.append(Self.line(reply))
+  }
+
+  private static func line(_ value: JSONValue) -> [UInt8] {
+    var text: [UInt8] = []
+    value.write(to: &text)
+    text += [0x0d, 0x0a]
+    return text
+  }
+
+  private static func errorReply(_ error: QMPError, id: JSONValue.Member?) -> JSONValue {
+    let member = JSONValue.Member(
+      name: "error",
+      value: .object(["class": .string(error.className), "desc": .string(error.text)]))
+    return .object((id.map { [$0] } ?? []) + [member])
+  }
+}
+
+extension MachineEvent {
+  /// QMP's name of the event.
+  fileprivate var qmpName: String {
+    switch self {
+    case .reset: "RESET"
+    case .shutdown: "SHUTDOWN"
+    case .stopped: "STOP"
+    case .resumed: "RESUME"
+    }
+  }
+
+  fileprivate var cause: RunCause? {
+    switch self {
+    case .reset(let cause), .shutdown(let cause): cause
+    case .stopped, .resumed: nil
+    }
+  }
+}

@@ -1,0 +1,11 @@
+/// A PCI function as its bus sees it. Called with the machine lock held.
+package protocol PCIFunction: AnyObject {
+  /// Reads 1, 2 or 4 bytes of configuration space at a byte offset below 4096.
+  func readConfig(offset: Int, length: Int) -> UInt32
+
+  /// Writes 1, 2 or 4 bytes of configuration space at a byte offset below 4096.
+  func writeConfig(offset: Int, length: Int, value: UInt32)
+
+  /// Puts the function into the state after power-on.
+  func reset()
+}

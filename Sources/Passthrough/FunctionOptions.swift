@@ -1,0 +1,17 @@
+/// The properties of `-device vfio-pci` that shape a function once it is attached.
+package struct FunctionOptions: Sendable, Equatable {
+  /// `x-no-mmap`: every BAR access traps.
+  package var isMappingAllowed = true
+  /// `x-no-kvm-intx`: INTx comes through this process.
+  package var isINTxAccelerationAllowed = true
+  /// `x-intx-mmap-timeout-ms`: how long mappings stay off after an INTx; 0 for good.
+  package var mappingTimeout: UInt32 = 1100
+  /// `multifunction`: whether the guest sees bit 7 of the header type.
+  package var isMultifunction = false
+  /// `romfile`: a file for the expansion ROM; empty for no ROM; nil for the host's ROM.
+  package var romFile: String?
+  /// `rombar=0` hides the ROM.
+  package var isROMBarEnabled = true
+
+  package init() {}
+}

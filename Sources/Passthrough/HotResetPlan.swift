@@ -1,0 +1,210 @@
+package import SystemPackage
+package import VFIO
+
+/// What a hot reset of one function does, decided from what the kernel reports, before anything is
+/// done.
+///
+/// Pure: the same report and the same functions always give the same steps.
+package struct HotResetPlan: Equatable {
+  /// Whether the function is reset alone or together with others of this machine.
+  package enum Scope: String, Sendable {
+    /// Only when no other function of this machine is affected.
+    case one
+    /// Only when others are: they are quiesced and restored around one reset.
+    case multi
+  }
+
+  /// A function of this machine as the plan sees it.
+  package struct Member: Equatable, Sendable {
+    /// Place in the machine's list of functions.
+    package let index: Int
+    /// The host address as `0000:81:00.0`.
+    package let name: String
+    package let attachment: Attachment
+
+    package init(index: Int, name: String, attachment: Attachment) {
+      self.index = index
+      self.name = name
+      self.attachment = attachment
+    }
+  }
+
+  /// How a function was opened, which says what its kernel identifier means.
+  package enum Attachment: Equatable, Sendable {
+    case group(UInt32)
+    /// A device id, unique only within one iommufd object.
+    case iommufd(object: String, deviceID: UInt32)
+  }
+
+  /// The identifier of a listed function, as the trace shows it.
+  package enum ListedIdentifier: Equatable, Sendable {
+    case group(UInt32)
+    case deviceID(Int32)
+  }
+
+  package enum Step: Equatable {
+    /// Says that the list begins.
+    case beginList
+    /// Names one function that the reset affects.
+    case list(HostFunctionAddress, ListedIdentifier)
+    /// Brings another function of this machine to rest.
+    case quiesce(Int)
+    /// Resets all at once, with these groups as proof; none for iommufd.
+    case reset(groups: [UInt32])
+    /// Puts another function of this machine back to work.
+    case restore(Int)
+  }
+
+  /// Why there is no reset in the steps.
+  package enum Refusal: Equatable {
+    /// Another function of this machine is affected, so this is not a reset of one.
+    case affectsOthers(String)
+    /// No other function of this machine is affected, so the reset of one will do.
+    case affectsNoOther
+    /// These functions are affected but not owned by this machine.
+    case notOwned([Blocker])
+
+    /// The number that QEMU's function returns for it, as an errno.
+    package var errno: Errno {
+      switch self {
+      case .affectsOthers, .affectsNoOther: .invalidArgument
+      case .notOwned: .notPermitted
+      }
+    }
+  }
+
+  /// A function that stands in the way.
+  package struct Blocker: Equatable, Sendable {
+    package let address: HostFunctionAddress
+    /// The group that is not owned, when the function was asked for by group.
+    package let group: UInt32?
+  }
+
+  package var steps: [Step] = []
+  package var refusal: Refusal?
+
+  /// Plans the hot reset of `initiator`, one of `members`.
+  ///
+  /// `ownedGroups` are the groups whose descriptors this machine can show.
+  package static func make(
+    _ scope: Scope, of initiator: Member, info: HotResetInfo, members: [Member],
+    ownedGroups: Set<UInt32>
+  ) -> HotResetPlan {
+    switch info {
+    case .groups(let entries):
+      makeByGroups(scope, initiator, entries, members, ownedGroups)
+    case .devices(let entries, let areAllOwned):
+      makeByDevices(scope, initiator, entries, areAllOwned, members)
+    }
+  }
+
+  private static func makeByGroups(
+    _ scope: Scope, _ initiator: Member,
+    _ entries: [HotResetInfo.Dependent<HotResetInfo.GroupID>], _ members: [Member],
+    _ ownedGroups: Set<UInt32>
+  ) -> HotResetPlan {
+    var plan = HotResetPlan(steps: [.beginList])
+    var proof: [UInt32] = []
+    var affected: [Int] = []
+    for entry in entries {
+      let address = HostFunctionAddress(entry)
+      let group = entry.identifier.number
+      plan.steps.append(.list(address, .group(group)))
+      if ownedGroups.contains(group), !proof.contains(group) { proof.append(group) }
+      if address.description == initiator.name { continue }
+      guard ownedGroups.contains(group) else {
+        plan.refusal = .notOwned([Blocker(address: address, group: group)])
+        plan.steps += affected.map(Step.restore)
+        return plan
+      }
+      guard let other = members.first(where: { $0.name == address.description }) else { continue }
+      if plan.meet(other, scope, &affected) { return plan }
+    }
+    plan.finish(scope, affected, proof)
+    return plan
+  }
+
+  private static func makeByDevices(
+    _ scope: Scope, _ initiator: Member,
+    _ entries: [HotResetInfo.Dependent<HotResetInfo.DeviceID>], _ areAllOwned: Bool,
+    _ members: [Member]
+  ) -> HotResetPlan {
+    guard areAllOwned else {
+      let blockers = entries.filter { $0.identifier == .notOwned }.map {
+        Blocker(address: HostFunctionAddress($0), group: nil)
+      }
+      return HotResetPlan(refusal: .notOwned(blockers))
+    }
+    var plan = HotResetPlan(steps: [.beginList])
+    var affected: [Int] = []
+    for entry in entries {
+      let address = HostFunctionAddress(entry)
+      plan.steps.append(.list(address, .deviceID(entry.identifier.rawValue)))
+      guard case .opened(let id) = entry.identifier,
+        case .iommufd(let object, let own) = initiator.attachment, id != own,
+        let other = members.first(where: {
+          $0.attachment == .iommufd(object: object, deviceID: id)
+        })
+      else { continue }
+      if plan.meet(other, scope, &affected) { return plan }
+    }
+    plan.finish(scope, affected, [])
+    return plan
+  }
+
+  /// Takes note of an affected function of this machine; true when the plan ends there.
+  private mutating func meet(_ other: Member, _ scope: Scope, _ affected: inout [Int]) -> Bool {
+    switch scope {
+    case .one:
+      refusal = .affectsOthers(other.name)
+      return true
+    case .multi:
+      steps.append(.quiesce(other.index))
+      affected.append(other.index)
+      return false
+    }
+  }
+
+  private mutating func finish(_ scope: Scope, _ affected: [Int], _ proof: [UInt32]) {
+    if scope == .multi, affected.isEmpty {
+      refusal = .affectsNoOther
+      return
+    }
+    steps.append(.reset(groups: proof))
+    steps += affected.map(Step.restore)
+  }
+
+  package init(steps: [Step] = [], refusal: Refusal? = nil) {
+    self.steps = steps
+    self.refusal = refusal
+  }
+}
+
+/// The address of a host function as hot-reset reports give it.
+package struct HostFunctionAddress: Equatable, Sendable, CustomStringConvertible {
+  package let segment: UInt16
+  package let bus: UInt8
+  package let devfn: UInt8
+
+  package init(segment: UInt16, bus: UInt8, devfn: UInt8) {
+    self.segment = segment
+    self.bus = bus
+    self.devfn = devfn
+  }
+
+  init<Identifier>(_ entry: HotResetInfo.Dependent<Identifier>) {
+    self.init(segment: entry.segment, bus: entry.bus, devfn: entry.devfn)
+  }
+
+  package var slot: UInt8 { devfn >> 3 }
+  package var function: UInt8 { devfn & 7 }
+
+  /// `0000:81:00.0`, lower-case hexadecimal.
+  package var description: String {
+    func hex(_ value: some BinaryInteger, _ width: Int) -> String {
+      let digits = String(value, radix: 16)
+      return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+    return "\(hex(segment, 4)):\(hex(bus, 2)):\(hex(slot, 2)).\(hex(function, 1))"
+  }
+}

@@ -1,0 +1,76 @@
+internal import Hypervisor
+internal import PCI
+internal import SystemPackage
+internal import Tracing
+internal import VFIO
+
+extension PassthroughFunction {
+  /// Reads config space as the guest does: our bits from the copy, the others with one host read.
+  ///
+  /// `length` is 1, 2 or 4 bytes. A fully emulated register makes no host call. A host read that
+  /// fails gives all ones. Event: `vfio_pci_read_config`.
+  package func readConfig(offset: Int, length: Int) -> UInt32 {
+    let ones = UInt32.max >> UInt32(32 - 8 * min(max(length, 1), 4))
+    var value = ones
+    if image.isFullyEmulated(offset: offset, length: length) {
+      value = image.read(offset: offset, length: length)
+    } else {
+      do throws(Errno) {
+        let host = try device.readWord(
+          configRegion, at: UInt64(clamping: offset), size: length)
+        value = image.mergedRead(
+          offset: offset, length: length, host: UInt32(truncatingIfNeeded: host))
+      } catch {
+        environment.diagnostics.error(
+          "vfio_pci_read_config(\(name), 0x\(String(offset, radix: 16)), "
+            + "0x\(String(length, radix: 16))) failed: \(error.description)")
+        return ones
+      }
+    }
+    environment.tracer.emit(
+      .vfioPciReadConfig,
+      [.text(name), .number(offset), .number(length), .number(value)])
+    return value
+  }
+
+  /// Writes config space as the guest does: all of it to the host, which filters, and then to the
+  /// copy. Event: `vfio_pci_write_config`.
+  package func writeConfig(offset: Int, length: Int, value: UInt32) {
+    environment.tracer.emit(
+      .vfioPciWriteConfig,
+      [.text(name), .number(offset), .number(value), .number(length)])
+    do throws(Errno) {
+      try device.writeWord(
+        configRegion, at: UInt64(clamping: offset), size: length, value: UInt64(value))
+    } catch {
+      environment.diagnostics.error(
+        "vfio_pci_write_config(\(name), 0x\(String(offset, radix: 16)), "
+          + "0x\(String(value, radix: 16)), 0x\(String(length, radix: 16))) failed: "
+          + error.description)
+    }
+    image.write(offset: offset, length: length, value: value)
+    if decidesMappings(offset: offset, length: length) { updateMappings() }
+  }
+
+  /// Whether a write may move a BAR or switch it on or off.
+  private func decidesMappings(offset: Int, length: Int) -> Bool {
+    func touches(_ start: Int, _ size: Int) -> Bool {
+      offset < start + size && offset + length > start
+    }
+    if touches(0x04, 2) || touches(0x10, 24) || touches(0x30, 4) { return true }
+    guard let control = powerManagement?.controlOffset else { return false }
+    return touches(control, 2)
+  }
+
+  /// Puts each memory BAR and the ROM where the copy says, all in one update of the guest's memory.
+  func updateMappings() {
+    let isPowered =
+      powerManagement.map { image.read(offset: $0.controlOffset, length: 2) & 3 == 0 } ?? true
+    environment.addressSpace.update {
+      for bar in bars where bar.kind != .io {
+        regions[bar.index].setAddress(isPowered ? bar.mappedAddress(in: image) : nil)
+      }
+      placeROM(isPowered: isPowered)
+    }
+  }
+}

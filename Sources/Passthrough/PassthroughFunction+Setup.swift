@@ -1,0 +1,249 @@
+internal import HostKernel
+internal import Hypervisor
+internal import PCI
+internal import SystemPackage
+internal import Tracing
+internal import VFIO
+
+extension PassthroughFunction {
+  /// Prepares the copy of config space and puts the BARs into the guest. Events:
+  /// `vfio_pci_size_rom`, `vfio_msix_early_setup`, `vfio_msix_fixup`, `vfio_region_mmap`,
+  /// `vfio_region_dmabuf`.
+  func setUpConfig() throws(AssignmentError.Failure) {
+    image.emulate(0x0e, mask: UInt8(0x80))
+    let headerType = image.byte(at: 0x0e)
+    image.set(0x0e, options.isMultifunction ? headerType | 0x80 : headerType & 0x7f)
+    image.makeCommandWritable()
+    for offset in stride(from: 0x10, to: 0x28, by: 4) {
+      image.emulate(offset, mask: UInt32.max)
+      image.set(offset, UInt32(0))
+    }
+    image.emulate(0x30, mask: UInt32.max)
+    image.set(0x30, UInt32(0))
+    try setUpROM()
+    for region in regions where region.info.size > 0 {
+      let dword = try rawRead(0x10 + 4 * region.index, 4)
+      guard let bar = BARDescription(index: region.index, dword: dword, size: region.info.size)
+      else { continue }
+      bars.append(bar)
+      bar.install(in: &image)
+    }
+    try setUpMSIX()
+    for region in regions where region.info.size > 0 {
+      let isMemory = bars.contains { $0.index == region.index && $0.kind != .io }
+      region.enterGuest(isMemory: isMemory)
+    }
+  }
+
+  /// Decodes the MSI-X capability and cuts its table's pages out of the mappings where they may not
+  /// be mapped.
+  private func setUpMSIX() throws(AssignmentError.Failure) {
+    guard
+      let position = CapabilityWalk.standard(in: image.values).capabilities.first(where: {
+        $0.id == .msix
+      })?.offset
+    else { return }
+    let control = try rawRead(position + 2, 2)
+    let table = try rawRead(position + 4, 4)
+    let pending = try rawRead(position + 8, 4)
+    let interrupt: InterruptInfo
+    do throws(Errno) { interrupt = try device.interruptInfo(2) } catch {
+      throw .noMSIXInterrupt(error)
+    }
+    let layout = MSIXLayout(
+      position: position, entries: Int(control & 0x7ff) + 1, tableBAR: Int(table & 7),
+      tableOffset: UInt64(table & ~7), pendingBAR: Int(pending & 7),
+      pendingOffset: UInt64(pending & ~7))
+    guard layout.tableBAR < 6, layout.pendingBAR < 6 else {
+      throw .invalidMSIX(
+        "invalid MSI-X BIR, table_bar=\(layout.tableBAR) pba_bar=\(layout.pendingBAR)")
+    }
+    let pendingRegion = regions[layout.pendingBAR].info
+    guard layout.pendingOffset < pendingRegion.size else {
+      throw .invalidMSIX(
+        "hardware reports invalid configuration, MSIX PBA outside of specified BAR")
+    }
+    msixLayout = layout
+    environment.tracer.emit(
+      .vfioMsixEarlySetup,
+      [
+        .text(name), .number(position), .number(layout.tableBAR), .number(layout.tableOffset),
+        .number(layout.entries), .flag(interrupt.isNotResizable),
+      ])
+    let region = regions[layout.tableBAR]
+    guard !region.info.isMSIXMappable,
+      let left = layout.areasWithoutTable(of: region.areas, size: region.info.size)
+    else { return }
+    region.areas = left
+    let shown = left.isEmpty ? [RegionInfo.Area(offset: 0, size: 0)] : left
+    for area in shown {
+      environment.tracer.emit(
+        .vfioMsixFixup,
+        [
+          .text(name), .number(layout.tableBAR), .number(area.offset),
+          .number(area.offset &+ area.size),
+        ])
+    }
+  }
+
+  /// Reads the device's config space behind the trace, as `size` little-endian bytes.
+  private func rawRead(
+    _ offset: Int, _ size: Int
+  ) throws(AssignmentError.Failure) -> UInt32 {
+    do throws(Errno) {
+      return UInt32(
+        truncatingIfNeeded: try device.readWord(configRegion, at: UInt64(offset), size: size))
+    } catch {
+      throw .cannotReadConfig(error)
+    }
+  }
+
+  // MARK: - ROM
+
+  /// Gives the guest a ROM BAR: from the file asked for, or as large as the host's.
+  private func setUpROM() throws(AssignmentError.Failure) {
+    guard options.isROMBarEnabled else { return }
+    if let path = options.romFile {
+      guard !path.isEmpty else { return }
+      let contents: [UInt8]
+      do throws(Errno) { contents = try environment.kernel.contents(of: path) } catch {
+        throw .romFile(path: path, error)
+      }
+      guard !contents.isEmpty else { return }
+      let size = max(2048, UInt64(contents.count).roundedUpToPowerOfTwo)
+      installROM(size: size, contents: contents)
+      return
+    }
+    let original = try rawRead(0x30, 4)
+    try rawWrite(0x30, 0xffff_f800)
+    let mask = try rawRead(0x30, 4) & 0xffff_f800
+    try rawWrite(0x30, original)
+    guard mask != 0 else { return }
+    let size = UInt64(~mask &+ 1)
+    environment.tracer.emit(.vfioPciSizeRom, [.text(name), .number(size)])
+    installROM(size: size, contents: nil)
+  }
+
+  private func rawWrite(
+    _ offset: Int, _ value: UInt32
+  ) throws(AssignmentError.Failure) {
+    do throws(Errno) {
+      try device.writeWord(configRegion, at: UInt64(offset), size: 4, value: UInt64(value))
+    } catch {
+      throw .cannotReadConfig(error)
+    }
+  }
+
+  private func installROM(size: UInt64, contents: [UInt8]?) {
+    let handler = ExpansionROM(
+      size: Int(size), contents: contents, device: device, environment: environment)
+    image.makeWritable(0x30, mask: ~UInt32(truncatingIfNeeded: size - 1) & 0xffff_f800 | 1)
+    let place = environment.addressSpace.add(
+      MemoryRegion(
+        name: "\(name) ROM", base: 0, size: size, priority: 1, kind: .io(handler),
+        isEnabled: false))
+    rom = (handler, size, place)
+  }
+
+  /// Puts the ROM where its BAR in the copy says, if memory and the ROM itself are enabled.
+  func placeROM(isPowered: Bool) {
+    guard let rom, let place = rom.place else { return }
+    let value = image.read(offset: 0x30, length: 4)
+    let address = UInt64(value & 0xffff_f800)
+    let isOn =
+      isPowered && value & 1 != 0 && address != 0
+      && image.read(offset: 0x04, length: 2) & 2 != 0
+    if isOn { environment.addressSpace.move(place, to: address) }
+    environment.addressSpace.setEnabled(place, isOn)
+  }
+
+  // MARK: - Capabilities
+
+  /// Rebuilds the guest's capability chains and learns how the function can be reset. Events in
+  /// QEMU's order: the standard chain from its tail, then dropped extended capabilities.
+  func setUpCapabilities(isOnRootBus: Bool) throws(AssignmentError.Failure) {
+    let walk = CapabilityWalk.standard(in: image.values)
+    let placement: PCIeCapability.Placement = isOnRootBus ? .rootComplex : .behindPort
+    for capability in walk.capabilities.reversed() { try learn(capability) }
+    let original = image
+    let plan = CapabilityChainPlan.standard(walk) { capability in
+      capability.id != .pcie
+        || PCIeCapability(in: original, at: capability.offset).isShown(placement)
+    }
+    plan.apply(to: &image)
+    for capability in walk.capabilities where capability.id == .pcie {
+      for edit in PCIeCapability(in: original, at: capability.offset).edits(for: placement) {
+        image.apply(edit)
+      }
+    }
+    setUpMessageInterrupts(walk)
+    abilities.hasReset = device.hasReset
+    setUpExtendedCapabilities()
+  }
+
+  /// Hides what a guest cannot use: what the kernel has blanked, SR-IOV and ARI.
+  private func setUpExtendedCapabilities() {
+    let walk = CapabilityWalk.extended(in: image.values)
+    guard !walk.capabilities.isEmpty else { return }
+    let hidden: Set<ExtendedCapabilityID> = [.null, .sriov, .ari]
+    for capability in walk.capabilities where hidden.contains(capability.id) {
+      environment.tracer.emit(
+        .vfioAddExtCapDropped,
+        [.text(name), .number(capability.id.rawValue), .number(capability.offset)])
+    }
+    CapabilityChainPlan.extended(walk) { !hidden.contains($0.id) }.apply(to: &image)
+  }
+
+  /// Notes what one capability says about resets and interrupts.
+  private func learn(
+    _ capability: CapabilityWalk.StandardCapability
+  ) throws(AssignmentError.Failure) {
+    let tracer = environment.tracer
+    switch capability.id {
+    case .msi:
+      tracer.emit(.vfioMsiSetup, [.text(name), .number(capability.offset)])
+    case .pcie:
+      let pcie = PCIeCapability(in: image, at: capability.offset)
+      if pcie.hasFLR {
+        tracer.emit(.vfioCheckPcieFlr, [.text(name)])
+        abilities.hasFLR = true
+      }
+      guard pcie.isEndpoint else { throw .unsupportedPCIeType(pcie.type) }
+    case .powerManagement:
+      let power = PowerManagementCapability(in: image, at: capability.offset)
+      powerManagement = power
+      if !power.keepsStateInD3hot {
+        tracer.emit(.vfioCheckPmReset, [.text(name)])
+        abilities.hasPMReset = true
+      }
+    case .advancedFeatures:
+      if AdvancedFeaturesCapability(in: image, at: capability.offset).hasFLR {
+        tracer.emit(.vfioCheckAfFlr, [.text(name)])
+        abilities.hasFLR = true
+      }
+    default:
+      break
+    }
+  }
+
+  /// Emulates the MSI and MSI-X capabilities and lays the MSI-X table over its BAR.
+  private func setUpMessageInterrupts(_ walk: CapabilityWalk.Standard) {
+    for capability in walk.capabilities {
+      switch capability.id {
+      case .msi:
+        MSICapability(in: image, at: capability.offset).emulate(in: &image)
+      case .msix:
+        MSIXCapability(at: capability.offset).emulate(in: &image)
+      case .powerManagement:
+        image.makeWritable(capability.offset + 4, mask: UInt8(3))
+      default:
+        break
+      }
+    }
+    guard let layout = msixLayout else { return }
+    let table = MSIXTable(entries: layout.entries)
+    msixTable = table
+    regions[layout.tableBAR].overlay(
+      table, name: "\(name) msix-table", offset: layout.tableOffset, size: layout.tableSize)
+  }
+}

@@ -1,0 +1,219 @@
+internal import HostKernel
+internal import Hypervisor
+internal import PCI
+internal import SystemPackage
+internal import Tracing
+package import VFIO
+
+/// A host PCI function assigned to the guest.
+///
+/// Config space is a copy in which some bits are answered by us and the rest by the device, as the
+/// copy's mask of emulated bits says. Used under the machine lock.
+package final class PassthroughFunction: PCIFunction {
+  package let name: String
+  package let device: VFIODevice
+  /// Set and cleared by `ResetCoordinator` during a machine reset.
+  package var needsReset = false
+
+  let environment: FunctionEnvironment
+  let options: FunctionOptions
+  let configRegion: RegionInfo
+  var image: ConfigImage
+  var bars: [BARDescription] = []
+  var regions: [AssignedRegion] = []
+  var interrupt: INTxInterrupt
+  var abilities = ResetAbility(hasReset: false, hasFLR: false, hasPMReset: false)
+  var powerManagement: PowerManagementCapability?
+  var msixLayout: MSIXLayout?
+  var msixTable: MSIXTable?
+  var rom: (handler: ExpansionROM, size: UInt64, place: RegionID?)?
+  private var notifiers: [HostNotifier] = []
+  /// Called at each machine-level or guest-asked reset of this function; set by its owner.
+  package var onReset: (PassthroughFunction) -> Void = { _ in }
+
+  static let configRegionIndex = 7
+
+  /// The ways in which the function can be reset.
+  package var ability: ResetAbility { abilities }
+
+  /// Realizes an attached function, in QEMU's order: regions, config space, capabilities, interrupts,
+  /// notifiers. Throws with nothing left behind.
+  package init(
+    device: VFIODevice, options: FunctionOptions, place: any FunctionPlace, isOnRootBus: Bool,
+    environment: FunctionEnvironment
+  ) throws(AssignmentError.Failure) {
+    self.name = device.name
+    self.device = device
+    self.options = options
+    self.environment = environment
+    guard device.isPCI else { throw .notPCI }
+    guard device.regionCount >= 8 else { throw .regionCount(device.regionCount) }
+    guard device.interruptCount >= 3 else { throw .interruptCount(device.interruptCount) }
+
+    var regions: [AssignedRegion] = []
+    for index in 0..<6 {
+      let info = try Self.regionInfo(index, of: device)
+      regions.append(
+        AssignedRegion(
+          index: index, device: device, info: info,
+          isMappingAllowed: options.isMappingAllowed, environment: environment))
+    }
+    let config = try Self.regionInfo(Self.configRegionIndex, of: device)
+    environment.tracer.emit(
+      .vfioPciPopulateDeviceConfig,
+      [
+        .text(device.name), .number(config.size), .number(config.fileOffset),
+        .number(config.flags),
+      ])
+    let bytes: [UInt8]
+    do throws(Errno) {
+      bytes = try device.readBytes(config, count: Int(min(config.size, 4096)))
+    } catch {
+      throw .cannotReadConfig(error)
+    }
+    guard let image = ConfigImage(hostBytes: bytes) else {
+      throw .noConfigSpace(size: UInt64(bytes.count))
+    }
+    self.configRegion = config
+    self.image = image
+    self.regions = regions
+    self.interrupt = INTxInterrupt(
+      device: device, environment: environment, place: place,
+      allowsAcceleration: options.isINTxAccelerationAllowed,
+      mappingTimeout: options.mappingTimeout,
+      setMappingsEnabled: { isEnabled in
+        for region in regions { region.setMappingsEnabled(isEnabled) }
+      })
+    let interrupt = self.interrupt
+    for region in regions { region.afterAccess = { interrupt.endOfInterrupt() } }
+
+    let hasErrorInterrupt = interruptExists(3)
+    try setUpConfig()
+    try setUpCapabilities(isOnRootBus: isOnRootBus)
+    if readConfig(offset: 0x3d, length: 1) != 0 { try enableINTx() }
+    if hasErrorInterrupt { notify(index: 3) { $0.hostReportsError() } }
+    if interruptExists(4) { notify(index: 4) { $0.hostWantsDeviceBack() } }
+  }
+
+  /// Takes the BARs and the ROM out of the guest, which holds on to them, and unties what the regions
+  /// and the interrupt know of each other.
+  deinit {
+    for region in regions { region.leaveGuest() }
+    if let place = rom?.place { environment.addressSpace.remove(place) }
+  }
+
+  private static func regionInfo(
+    _ index: Int, of device: VFIODevice
+  ) throws(AssignmentError.Failure) -> RegionInfo {
+    do throws(Errno) { return try device.regionInfo(index) } catch {
+      throw .regionInfo(index: index, error)
+    }
+  }
+
+  // MARK: - Interrupts
+
+  /// Turns INTx on for the pin that the function has, if any. Event: `vfio_pci_read_config`.
+  func enableINTx() throws(AssignmentError.Failure) {
+    let pin = Int(readConfig(offset: 0x3d, length: 1) & 0xff)
+    guard pin != 0 else { return }
+    interrupt.disable()
+    image.set(0x3d, UInt8(truncatingIfNeeded: pin))
+    try interrupt.enable(pin: (pin - 1) & 3)
+  }
+
+  /// Follows a change of the chipset's interrupt wiring.
+  package func updateInterruptRoute() { interrupt.updateRoute() }
+
+  private func interruptExists(_ index: UInt32) -> Bool {
+    do throws(Errno) {
+      return try device.interruptInfo(index).count == 1
+    } catch {
+      if index == 3 {
+        environment.tracer.emit(
+          .vfioPciPopulateDeviceGetIrqInfoFailure, [.text(error.description)])
+      }
+      return false
+    }
+  }
+
+  /// Registers an eventfd for an error or a request interrupt; a failure is a warning.
+  private func notify(
+    index: UInt32, _ handler: @escaping (PassthroughFunction) -> Void
+  ) {
+    do throws(Errno) {
+      notifiers.append(
+        try HostNotifier(index: index, device: device, environment: environment) {
+          [unowned self] in handler(self)
+        })
+    } catch {
+      environment.diagnostics.warning(
+        "vfio \(name): "
+          + (index == 3
+            ? "Could not enable error recovery for the device"
+            : "Could not register for device requests") + ": \(error.description)")
+    }
+  }
+
+  private func hostReportsError() {
+    environment.diagnostics.error(
+      "vfio_err_notifier_handler(\(name)) Unrecoverable error detected. "
+        + "Please collect any data possible and then kill the guest")
+  }
+
+  private func hostWantsDeviceBack() {
+    environment.diagnostics.warningOnce(
+      "vfio \(name): the host asks for the device back; end this machine to return it")
+  }
+
+  // MARK: - Reset
+
+  /// Resets the function and then the guest's view of it.
+  package func reset() {
+    onReset(self)
+    image.resetForBusReset()
+    msixTable?.reset()
+    updateMappings()
+  }
+
+  /// Brings the function to rest before a reset: interrupts off, command bits cleared, power on. The
+  /// order of the last two is the flow's.
+  func prepareForReset() {
+    interrupt.disable()
+    if environment.flow.checksPowerStateFirst {
+      powerOn()
+      clearCommand()
+    } else {
+      clearCommand()
+      powerOn()
+    }
+  }
+
+  /// Puts the function back to work after a reset: INTx on, BARs of the host zeroed.
+  func finishReset() {
+    do throws(AssignmentError.Failure) { try enableINTx() } catch {
+      environment.diagnostics.error("vfio \(name): \(error.message)")
+    }
+    for index in 0..<6 {
+      try? device.writeWord(configRegion, at: UInt64(0x10 + 4 * index), size: 4, value: 0)
+    }
+  }
+
+  /// Clears I/O, memory, bus master and INTx-disable in the command register; written even when
+  /// nothing changes.
+  private func clearCommand() {
+    let command = readConfig(offset: 0x04, length: 2)
+    writeConfig(offset: 0x04, length: 2, value: command & ~0x407)
+  }
+
+  /// Brings the function to D0 if it has power management and is not there.
+  private func powerOn() {
+    guard let offset = powerManagement?.controlOffset else { return }
+    var control = readConfig(offset: offset, length: 2)
+    guard control & 3 != 0 else { return }
+    writeConfig(offset: offset, length: 2, value: control & ~3)
+    control = readConfig(offset: offset, length: 2)
+    if control & 3 != 0 {
+      environment.diagnostics.error("vfio: Unable to power on device, stuck in D\(control & 3)")
+    }
+  }
+}

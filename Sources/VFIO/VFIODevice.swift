@@ -1,0 +1,287 @@
+internal import CLinux
+package import HostKernel
+package import SystemPackage
+
+/// A device descriptor that grants access to one assigned function, with what VFIO says of it.
+///
+/// Used under the machine lock. Closing the descriptor, when the last reference goes, resets the
+/// function if the kernel can and gives up its DMA.
+package final class VFIODevice {
+  /// The name in traces, such as `0000:81:00.0`.
+  package let name: String
+  package let path: HostDevicePath
+  package let attachment: DeviceAttachment
+  private let descriptor: HostDescriptor
+
+  package let flags: UInt32
+  package let regionCount: UInt32
+  package let interruptCount: UInt32
+  /// Set at attach for iommufd devices.
+  package internal(set) var hardwareInfo: HardwareInfo?
+
+  /// How the function came to this process.
+  package enum DeviceAttachment {
+    case group(VFIOGroup)
+    case iommufd(IOMMUFDObject, deviceID: UInt32)
+  }
+
+  init(
+    path: HostDevicePath, descriptor: consuming HostDescriptor, attachment: DeviceAttachment,
+    info: vfio_device_info
+  ) {
+    self.name = path.name
+    self.path = path
+    self.descriptor = descriptor
+    self.attachment = attachment
+    self.flags = info.flags
+    self.regionCount = info.num_regions
+    self.interruptCount = info.num_irqs
+  }
+
+  /// Asks for flags and counts (`VFIO_DEVICE_GET_INFO`).
+  static func info(
+    of descriptor: borrowing HostDescriptor
+  ) throws(Errno) -> vfio_device_info {
+    var info = vfio_device_info()
+    info.argsz = UInt32(MemoryLayout<vfio_device_info>.size)
+    try descriptor.control(VFIO_DEVICE_GET_INFO, on: &info)
+    return info
+  }
+
+  /// Whether `VFIO_DEVICE_RESET` is offered.
+  package var hasReset: Bool { flags & UInt32(VFIO_DEVICE_FLAGS_RESET) != 0 }
+  /// Whether this is a PCI function.
+  package var isPCI: Bool { flags & UInt32(VFIO_DEVICE_FLAGS_PCI) != 0 }
+  /// The device descriptor's number, for messages.
+  package var descriptorNumber: Int32 { descriptor.rawValue }
+
+  // MARK: - Regions
+
+  /// Asks for one region, growing the argument once when the kernel has capabilities to add
+  /// (`VFIO_DEVICE_GET_REGION_INFO`).
+  package func regionInfo(_ index: Int) throws(Errno) -> RegionInfo {
+    var request = vfio_region_info()
+    request.argsz = UInt32(MemoryLayout<vfio_region_info>.size)
+    request.index = UInt32(truncatingIfNeeded: index)
+    var argument = ArgumentBytes(request)
+    try descriptor.control(VFIO_DEVICE_GET_REGION_INFO, on: &argument.bytes)
+    guard var info = argument.load(vfio_region_info.self, at: 0) else { throw .invalidArgument }
+    let needed = Int(info.argsz)
+    if needed > argument.bytes.count, needed <= RegionInfo.largestArgument {
+      request.argsz = info.argsz
+      argument = ArgumentBytes(
+        request, trailing: needed - MemoryLayout<vfio_region_info>.size)
+      try descriptor.control(VFIO_DEVICE_GET_REGION_INFO, on: &argument.bytes)
+      info = argument.load(vfio_region_info.self, at: 0) ?? info
+    }
+    return RegionInfo(info, argument)
+  }
+
+  /// Reads bytes of a region; `offset` counts from the region's start. Fewer may arrive.
+  package func read(
+    _ region: RegionInfo, at offset: UInt64, into buffer: inout MutableRawSpan
+  ) throws(Errno) -> Int {
+    try descriptor.kernel.read(
+      descriptor.rawValue, into: &buffer, at: region.fileOffset &+ offset)
+  }
+
+  /// Reads 1, 2, 4 or 8 bytes of a region as a little-endian number.
+  package func readWord(
+    _ region: RegionInfo, at offset: UInt64, size: Int
+  ) throws(Errno) -> UInt64 {
+    var value: UInt64 = 0
+    let count = try Self.transfer(&value, size) { span throws(Errno) in
+      try read(region, at: offset, into: &span)
+    }
+    guard count == size else { throw .ioError }
+    return UInt64(littleEndian: value)
+  }
+
+  /// Writes 1, 2, 4 or 8 bytes of a region as a little-endian number.
+  package func writeWord(
+    _ region: RegionInfo, at offset: UInt64, size: Int, value: UInt64
+  ) throws(Errno) {
+    var value = value.littleEndian
+    let count = try Self.transfer(&value, size) { span throws(Errno) in
+      try descriptor.kernel.write(
+        descriptor.rawValue, from: span.bytes, at: region.fileOffset &+ offset)
+    }
+    guard count == size else { throw .ioError }
+  }
+
+  /// Lends the first `size` bytes of a word, 8 at most.
+  private static func transfer(
+    _ value: inout UInt64, _ size: Int,
+    _ body: (inout MutableRawSpan) throws(Errno) -> Int
+  ) throws(Errno) -> Int {
+    var result: Result<Int, Errno> = .failure(.invalidArgument)
+    unsafe withUnsafeMutableBytes(of: &value) { bytes in
+      guard size > 0, size <= 8 else { return }
+      var span = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[..<size]).mutableBytes
+      do throws(Errno) {
+        result = .success(try body(&span))
+      } catch {
+        result = .failure(error)
+      }
+    }
+    return try result.get()
+  }
+
+  /// Maps a part of a region into this process.
+  package func map(
+    _ region: RegionInfo, _ area: RegionInfo.Area, alignment: Int
+  ) throws(Errno) -> HostMapping {
+    guard let length = Int(exactly: area.size) else { throw .noMemory }
+    return try HostMapping(
+      MappingRequest(
+        descriptor: descriptor.rawValue, offset: region.fileOffset &+ area.offset,
+        length: length, isReadable: region.isReadable, isWritable: region.isWritable,
+        alignment: alignment),
+      on: descriptor.kernel)
+  }
+
+  /// Exports parts of a region as one dma-buf (`VFIO_DEVICE_FEATURE_DMA_BUF`); `ENOTTY` means that
+  /// the kernel cannot.
+  package func exportDMABuffer(
+    region index: Int, _ areas: [RegionInfo.Area]
+  ) throws(Errno) -> HostDescriptor {
+    let fixed = MemoryLayout<vfio_device_feature>.size
+    let body = MemoryLayout<vfio_device_feature_dma_buf>.size
+    let range = MemoryLayout<vfio_region_dma_range>.size
+    let total = fixed + body + areas.count * range
+    let header = vfio_device_feature(
+      argsz: UInt32(total),
+      flags: UInt32(VFIO_DEVICE_FEATURE_GET) | UInt32(VFIO_DEVICE_FEATURE_DMA_BUF))
+    var argument = ArgumentBytes(header, trailing: total - fixed)
+    var request = vfio_device_feature_dma_buf()
+    request.region_index = UInt32(truncatingIfNeeded: index)
+    request.open_flags = clinux_dma_buf_open_flags()
+    request.nr_ranges = UInt32(areas.count)
+    argument.store(request, at: fixed)
+    for (number, area) in areas.enumerated() {
+      argument.store(
+        vfio_region_dma_range(offset: area.offset, length: area.size),
+        at: fixed + body + number * range)
+    }
+    let number = try descriptor.control(VFIO_DEVICE_FEATURE, on: &argument.bytes)
+    return HostDescriptor(taking: number, of: descriptor.kernel)
+  }
+
+  // MARK: - Interrupts
+
+  /// Asks for one interrupt index (`VFIO_DEVICE_GET_IRQ_INFO`).
+  package func interruptInfo(_ index: UInt32) throws(Errno) -> InterruptInfo {
+    var info = vfio_irq_info()
+    info.argsz = UInt32(MemoryLayout<vfio_irq_info>.size)
+    info.index = index
+    try descriptor.control(VFIO_DEVICE_GET_IRQ_INFO, on: &info)
+    return InterruptInfo(
+      count: info.count, isNotResizable: info.flags & UInt32(VFIO_IRQ_INFO_NORESIZE) != 0)
+  }
+
+  /// Ties an eventfd to an action of one interrupt, or unties it with -1
+  /// (`VFIO_DEVICE_SET_IRQS` with `DATA_EVENTFD`).
+  package func setEvent(
+    _ event: Int32, _ index: UInt32, _ action: InterruptSetting.Action, start: UInt32 = 0
+  ) throws(Errno) {
+    var argument = interruptSet(
+      index, action, data: UInt32(VFIO_IRQ_SET_DATA_EVENTFD), start: start, count: 1,
+      trailing: MemoryLayout<Int32>.size)
+    argument.store(event, at: MemoryLayout<vfio_irq_set>.size)
+    try descriptor.control(VFIO_DEVICE_SET_IRQS, on: &argument.bytes)
+  }
+
+  /// Performs an action on one interrupt now (`VFIO_DEVICE_SET_IRQS` with `DATA_NONE`).
+  package func perform(
+    _ action: InterruptSetting.Action, _ index: UInt32
+  ) throws(Errno) {
+    var argument = interruptSet(
+      index, action, data: UInt32(VFIO_IRQ_SET_DATA_NONE), start: 0, count: 1, trailing: 0)
+    try descriptor.control(VFIO_DEVICE_SET_IRQS, on: &argument.bytes)
+  }
+
+  /// Turns an interrupt index off as a whole.
+  package func disableInterrupts(_ index: UInt32) throws(Errno) {
+    var argument = interruptSet(
+      index, .trigger, data: UInt32(VFIO_IRQ_SET_DATA_NONE), start: 0, count: 0, trailing: 0)
+    try descriptor.control(VFIO_DEVICE_SET_IRQS, on: &argument.bytes)
+  }
+
+  private func interruptSet(
+    _ index: UInt32, _ action: InterruptSetting.Action, data: UInt32, start: UInt32,
+    count: UInt32, trailing: Int
+  ) -> ArgumentBytes {
+    let actionFlag =
+      switch action {
+      case .mask: VFIO_IRQ_SET_ACTION_MASK
+      case .unmask: VFIO_IRQ_SET_ACTION_UNMASK
+      case .trigger: VFIO_IRQ_SET_ACTION_TRIGGER
+      }
+    let size = MemoryLayout<vfio_irq_set>.size
+    return ArgumentBytes(
+      vfio_irq_set(
+        argsz: UInt32(size + trailing), flags: data | UInt32(actionFlag), index: index,
+        start: start, count: count),
+      trailing: trailing)
+  }
+
+  // MARK: - Reset
+
+  /// Resets the function by the first method that the kernel finds (`VFIO_DEVICE_RESET`).
+  package func reset() throws(Errno) {
+    try descriptor.control(VFIO_DEVICE_RESET)
+  }
+
+  /// Asks which functions a hot reset would reset too (`VFIO_DEVICE_GET_PCI_HOT_RESET_INFO`).
+  package func hotResetInfo() throws(Errno) -> HotResetInfo {
+    var request = vfio_pci_hot_reset_info()
+    let fixed = MemoryLayout<vfio_pci_hot_reset_info>.size
+    let entry = MemoryLayout<vfio_pci_dependent_device>.size
+    var count = 0
+    // The set may grow between the two calls; a set that keeps growing ends in the kernel's error.
+    for _ in 0..<8 {
+      request.argsz = UInt32(fixed + count * entry)
+      var argument = ArgumentBytes(request, trailing: count * entry)
+      do throws(Errno) {
+        try descriptor.control(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, on: &argument.bytes)
+        return HotResetInfo(argument)
+      } catch .noSpace {
+        let wanted = Int(argument.load(vfio_pci_hot_reset_info.self, at: 0)?.count ?? 0)
+        guard wanted > count, wanted <= HotResetInfo.largestCount else { throw .noSpace }
+        count = wanted
+      } catch .resourceTemporarilyUnavailable {
+        continue
+      }
+    }
+    throw .noSpace
+  }
+
+  /// Resets every function of the set at once (`VFIO_DEVICE_PCI_HOT_RESET`).
+  ///
+  /// The proof of ownership is an array of group descriptors for a function assigned through a
+  /// group, and empty for one assigned through iommufd, whose context is the proof.
+  package func hotReset(groups: [VFIOGroup]) throws(Errno) {
+    let fixed = MemoryLayout<vfio_pci_hot_reset>.size
+    let trailing = groups.count * MemoryLayout<Int32>.size
+    var argument = ArgumentBytes(
+      vfio_pci_hot_reset(
+        argsz: UInt32(fixed + trailing), flags: 0, count: UInt32(groups.count)),
+      trailing: trailing)
+    for (number, group) in groups.enumerated() {
+      argument.store(group.descriptorNumber, at: fixed + number * MemoryLayout<Int32>.size)
+    }
+    try descriptor.control(VFIO_DEVICE_PCI_HOT_RESET, on: &argument.bytes)
+  }
+}
+
+extension VFIODevice {
+  /// Reads up to `count` bytes from a region's start; fewer when the device gives fewer.
+  package func readBytes(_ region: RegionInfo, count: Int) throws(Errno) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: max(0, count))
+    var elements = bytes.mutableSpan
+    var span = unsafe elements.mutableBytes
+    let arrived = try read(region, at: 0, into: &span)
+    bytes.removeLast(bytes.count - min(max(0, arrived), bytes.count))
+    return bytes
+  }
+}

@@ -1,2 +1,0 @@
-// stub
-@main struct Stub { static func main() {} }

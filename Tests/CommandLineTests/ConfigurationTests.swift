@@ -1,0 +1,215 @@
+import CommandLine
+import Testing
+
+@Suite struct ConfigurationTests {
+  @Test func emptyCommandLineIsAllDefaults() throws {
+    let configuration = try configuration()
+    #expect(configuration == Configuration())
+    #expect(configuration.memorySize == 128 << 20)
+    #expect(configuration.accelerators == [.kvm])
+    #expect(configuration.flow == .qemu11)
+    #expect(configuration.trace.destination == nil)
+  }
+
+  @Test func issueCommandLineIsReadCompletely() throws {
+    let configuration = try configuration(
+      "-machine", "q35", "-accel", "qtest", "-m", "512M", "-S", "-nographic", "-nodefaults", "-nic",
+      "none", "-serial", "none", "-monitor", "none", "-qmp", "unix:/tmp/qmp,server=on,wait=off",
+      "-qtest", "unix:/tmp/qtest,server=on,wait=off", "-object", "iommufd,id=iommufd0", "-device",
+      "vfio-pci,host=0000:81:00.0,iommufd=iommufd0,id=f0,addr=04.0,romfile=", "-device",
+      "vfio-pci,host=81:00.1,iommufd=iommufd0,addr=5", "-trace", "vfio*", "-trace", "iommufd*",
+      "-D", "log", "-msg", "timestamp=on", "-name", "pair", "-pidfile", "pid", "-simulate",
+      "machines/x710-pair.yaml,sysfs=/tmp/sys", "-vfio-flow", "iommufd-rfcv3")
+    #expect(configuration.machine == .q35)
+    #expect(configuration.accelerators == [.qtest(irqfd: .auto)])
+    #expect(configuration.memorySize == 512 << 20)
+    #expect(configuration.startsPaused)
+    #expect(
+      configuration.monitors == [
+        CharacterDevice(
+          optionText: "-qmp unix:/tmp/qmp,server=on,wait=off",
+          endpoint: .unixServer(path: "/tmp/qmp"))
+      ])
+    #expect(configuration.qtest?.endpoint == .unixServer(path: "/tmp/qtest"))
+    #expect(configuration.iommufds.map(\.id) == ["iommufd0"])
+    #expect(configuration.iommufds.map(\.optionText) == ["-object iommufd,id=iommufd0"])
+    #expect(configuration.devices.map(\.source.name) == ["0000:81:00.0", "0000:81:00.1"])
+    #expect(configuration.devices.map(\.properties.iommufd) == ["iommufd0", "iommufd0"])
+    #expect(configuration.devices.map(\.properties.id) == ["f0", nil])
+    #expect(configuration.devices.map(\.properties.address?.devfn) == [0x20, 0x28])
+    #expect(configuration.devices.map(\.properties.rom) == [.none, .host])
+    #expect(
+      configuration.devices.map(\.optionText) == [
+        "-device vfio-pci,host=0000:81:00.0,iommufd=iommufd0,id=f0,addr=04.0,romfile=",
+        "-device vfio-pci,host=81:00.1,iommufd=iommufd0,addr=5",
+      ])
+    #expect(configuration.trace.actions.map(\.pattern) == ["vfio*", "iommufd*"])
+    #expect(configuration.trace.destination == "log")
+    #expect(configuration.messages.timestamp)
+    #expect(configuration.name == "pair")
+    #expect(configuration.pidFile == "pid")
+    #expect(configuration.simulation?.file == "machines/x710-pair.yaml")
+    #expect(configuration.simulation?.sysfsDirectory == "/tmp/sys")
+    #expect(configuration.flow == .iommufdRFCv3)
+    #expect(configuration.warnings.isEmpty)
+  }
+
+  @Test func twoDashesAreOne() throws {
+    let one = try configuration("-m", "64", "-S", "-vfio-flow", "iommufd-rfcv3")
+    let two = try configuration("--m", "64", "--S", "--vfio-flow", "iommufd-rfcv3")
+    #expect(one == two)
+  }
+
+  @Test func memoryAcceptsKeyAndMerges() throws {
+    #expect(try configuration("-m", "size=1G").memorySize == 1 << 30)
+    #expect(try configuration("-m", "64", "-m", "").memorySize == 64 << 20)
+    #expect(try configuration("-m", "64", "-m", "1.5G").memorySize == 1536 << 20)
+  }
+
+  @Test(
+    arguments: [
+      ("0", 128 << 20), ("64", 64 << 20), ("0x10", 16 << 20), ("8k", 8192), ("8K", 8192),
+      ("1B", 8192), ("8193b", 16384), ("1t", 1 << 40), ("1.5M", 3 << 19), ("1.M", 1 << 20),
+      ("1.0000000000000000000000001M", 1 << 20), ("2P", 2 << 50), ("15E", 15 << 60 as UInt64),
+      ("64,", 64 << 20),
+    ] as [(String, UInt64)])
+  func memorySizeIsReadInQEMUsGrammar(text: String, bytes: UInt64) throws {
+    #expect(try configuration("-m", text).memorySize == bytes)
+  }
+
+  @Test func acceleratorsComeFromEitherOption() throws {
+    #expect(
+      try configuration("-accel", "qtest,irqfd=off", "-accel", "kvm").accelerators
+        == [.qtest(irqfd: .off), .kvm])
+    #expect(
+      try configuration("-M", "q35,accel=kvm:qtest").accelerators == [.kvm, .qtest(irqfd: .auto)])
+    #expect(
+      try configuration("-M", "type=q35", "-machine", "accel=qtest").accelerators
+        == [.qtest(irqfd: .auto)])
+    #expect(
+      try configuration("-accel", "accel=qtest,irqfd=on").accelerators == [.qtest(irqfd: .on)])
+  }
+
+  @Test func deviceDefaultsAreQEMUs() throws {
+    let device = try #require(try configuration("-device", "vfio-pci,host=1:2.3").devices.first)
+    let properties = device.properties
+    #expect(properties.romBAR == -1)
+    #expect(properties.intxMmapTimeout == 1100)
+    #expect(!properties.noMmap && !properties.noKVMIntx && !properties.multifunction)
+    #expect(properties.iommufd == nil && properties.address == nil && properties.rom == .host)
+    #expect(device.source.sysfsPath == "/sys/bus/pci/devices/0000:01:02.3")
+  }
+
+  @Test func everyDevicePropertyIsRead() throws {
+    let device = try #require(
+      try configuration(
+        "-object", "iommufd,id=i,fd=0x7",
+        "-device",
+        """
+        driver=vfio-pci,sysfsdev=/sys/devices/pci0/0000:81:00.0/,host=1:2.3,iommufd=i,bus=pcie.0,\
+        addr=0x1f.0x7,multifunction=yes,romfile=a,,b.rom,rombar=1,x-no-mmap=y,x-no-kvm-intx=true,\
+        x-intx-mmap-timeout-ms=0x10,id=a.b-c_9
+        """
+      ).devices.first)
+    let properties = device.properties
+    #expect(device.source == .sysfsPath("/sys/devices/pci0/0000:81:00.0/"))
+    #expect(device.source.name == "0000:81:00.0")
+    #expect(properties.host == HostPCIAddress(bus: 1, slot: 2, function: 3))
+    #expect(properties.iommufd == "i")
+    #expect(properties.bus == "pcie.0")
+    #expect(properties.address == GuestPCIAddress(slot: 31, function: 7))
+    #expect(properties.multifunction && properties.noMmap && properties.noKVMIntx)
+    #expect(properties.rom == .file("a,b.rom"))
+    #expect(properties.romBAR == 1)
+    #expect(properties.intxMmapTimeout == 16)
+    #expect(properties.id == "a.b-c_9")
+  }
+
+  @Test func objectMayFollowTheDeviceThatLinksToIt() throws {
+    let configuration = try configuration(
+      "-device", "vfio-pci,host=1:2.3,iommufd=late", "-object", "iommufd,id=late,fd=9")
+    #expect(configuration.devices.map(\.properties.iommufd) == ["late"])
+    #expect(configuration.iommufds.map(\.descriptor) == [9])
+  }
+
+  @Test func lastValueOfAPropertyWinsAndEarlierOnesAreNotRead() throws {
+    let device = try #require(
+      try configuration("-device", "vfio-pci,host=zz,x-no-mmap=maybe,host=1:2.3,x-no-mmap=on")
+        .devices.first)
+    #expect(device.source == .address(try #require(HostPCIAddress("1:2.3"))))
+    #expect(device.properties.noMmap)
+  }
+
+  @Test func emptyLinkSelectsTheGroupBackEnd() throws {
+    #expect(
+      try configuration("-device", "vfio-pci,host=1:2.3,iommufd=").devices.map(\.properties.iommufd)
+        == [nil])
+  }
+
+  @Test func romBARZeroHidesTheROMFile() throws {
+    #expect(
+      try configuration("-device", "vfio-pci,host=1:2.3,romfile=x,rombar=0").devices
+        .map(\.properties.rom) == [.none])
+  }
+
+  @Test func shortBooleansWarnInQEMUsWords() throws {
+    let configuration = try configuration(
+      "-device", "vfio-pci,host=1:2.3,x-no-mmap,nomultifunction", "-msg", "timestamp")
+    #expect(configuration.devices.map(\.properties.noMmap) == [true])
+    #expect(configuration.devices.map(\.properties.multifunction) == [false])
+    #expect(
+      configuration.warnings.map { $0.text(program: "swiftvmm") } == [
+        """
+        swiftvmm: -msg timestamp: warning: short-form boolean option 'timestamp' deprecated
+        Please use timestamp=on instead
+
+        """,
+        """
+        swiftvmm: -device vfio-pci,host=1:2.3,x-no-mmap,nomultifunction: warning: short-form \
+        boolean option 'x-no-mmap' deprecated
+        Please use x-no-mmap=on instead
+
+        """,
+        """
+        swiftvmm: -device vfio-pci,host=1:2.3,x-no-mmap,nomultifunction: warning: short-form \
+        boolean option 'nomultifunction' deprecated
+        Please use multifunction=off instead
+
+        """,
+      ])
+  }
+
+  @Test(arguments: [
+    "unix:/q,server=on,wait=off", "unix:/q,server,nowait", "unix:/q,server=yes,wait=n",
+    "unix:path=/q,server=on,wait=off",
+  ])
+  func socketsAreReadInBothForms(text: String) throws {
+    let configuration = try configuration("-qmp", text)
+    #expect(configuration.monitors.map(\.endpoint) == [.unixServer(path: "/q")])
+    #expect(configuration.warnings.isEmpty)
+  }
+
+  @Test func monitorsKeepTheirOrderAndTheLastTestStreamCounts() throws {
+    let configuration = try configuration(
+      "-qmp", "unix:a,server=on,wait=off", "-qtest", "unix:c,server=on,wait=off", "-qmp", "stdio",
+      "-qtest", "unix:d,,e,server=on,wait=off")
+    #expect(configuration.monitors.map(\.endpoint) == [.unixServer(path: "a"), .standardIO])
+    #expect(configuration.qtest?.endpoint == .unixServer(path: "d,e"))
+  }
+
+  @Test(arguments: [0, 1, 2, 7, 40])
+  func commasInValuesAreWrittenTwice(seed: UInt64) throws {
+    var generator = SeededGenerator(seed: seed)
+    for _ in 0..<200 {
+      let name = String(
+        (0..<Int.random(in: 0...12, using: &generator)).compactMap { _ in
+          ",=ab .".randomElement(using: &generator)
+        })
+      let written =
+        "guest="
+        + name.split(separator: ",", omittingEmptySubsequences: false)
+        .joined(separator: ",,")
+      #expect(try configuration("-name", written).name == name)
+    }
+  }
+}

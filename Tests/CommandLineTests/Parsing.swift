@@ -1,0 +1,51 @@
+import CommandLine
+import Testing
+
+/// The files that the tests' events options name.
+let files: [String: String] = [
+  "/events": "vfio_intx_eoi\n# comment\n\n-vfio_region*\r\n  iommufd* \n"
+]
+
+/// Parses with `files` in place of the file system.
+func parse(_ arguments: [String]) throws(CommandLineError) -> CommandLineRequest {
+  try CommandLineParser.parse(arguments) { path throws(UnreadableFile) in
+    guard let text = files[path] else { throw UnreadableFile(errorNumber: 2) }
+    return Array(text.utf8)
+  }
+}
+
+/// The configuration of a command line that runs a machine.
+func configuration(_ arguments: String...) throws -> Configuration {
+  guard case .run(let configuration) = try parse(arguments) else {
+    throw UnexpectedRequest()
+  }
+  return configuration
+}
+
+/// A request that is not to run a machine.
+struct UnexpectedRequest: Error {}
+
+/// What a user sees of a command line that cannot be used; `nil` when it can.
+func complaint(_ arguments: [String]) -> String? {
+  do throws(CommandLineError) {
+    _ = try parse(arguments)
+    return nil
+  } catch {
+    return error.text(program: "swiftvmm")
+  }
+}
+
+/// A small generator with a fixed seed, so that a failure can be run again.
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+}

@@ -1,0 +1,46 @@
+import Lab
+import Testing
+
+@Suite struct ScenarioTests {
+  @Test(arguments: [
+    ("#!/bin/sh\n# lab: resets a pair\nexit", Scenario.Place.lab, "resets a pair"),
+    ("#!/bin/sh\n# host: compiles\n", .host, "compiles"),
+    ("#!/bin/sh\n# host:", .host, ""),
+  ])
+  func theSecondLineSaysWhereItRuns(script: String, place: Scenario.Place, summary: String) throws {
+    let scenario = try Scenario(name: "x", script: script)
+    #expect(scenario.place == place)
+    #expect(scenario.summary == summary)
+  }
+
+  @Test(arguments: [
+    "", "#!/bin/sh", "#!/bin/sh\n", "#!/bin/sh\n# moon: x\n", "\nlab: x", "\n# lab",
+  ])
+  func aHeaderIsNeeded(script: String) {
+    #expect(throws: LabError.scenarioHeader("x")) { try Scenario(name: "x", script: script) }
+  }
+
+  @Test func scenariosAreFoundByName() throws {
+    let scenarios = try ["errors", "headers"].map { name in
+      try Scenario(name: name, script: "\n# lab: \(name)")
+    }
+    #expect(try Scenario.find("headers", in: scenarios).summary == "headers")
+    #expect(throws: LabError.unknownScenario("header", known: ["errors", "headers"])) {
+      try Scenario.find("header", in: scenarios)
+    }
+  }
+
+  @Test(
+    arguments: [
+      ("header", "headers"), ("reset-piar", "reset-pair"), ("eror", "errors"), ("zzzzzz", nil),
+      ("", nil),
+    ] as [(String, String?)])
+  func aNearNameIsOffered(name: String, nearest: String?) {
+    #expect(LabError.nearest(to: name, among: ["errors", "headers", "reset-pair"]) == nearest)
+  }
+
+  @Test func theScenariosOfThisCheckoutHaveHeaders() throws {
+    let names = try Lab().scenarios().map(\.name)
+    #expect(names == ["errors", "headers", "reset-pair"])
+  }
+}

@@ -1,0 +1,151 @@
+import EventLoop
+import Machine
+import Monitor
+import Testing
+import Tracing
+
+@Suite struct QMPCommandTests {
+  @Test func contAndStopTellTheirEventsBeforeTheyReturn() {
+    MainLoop.own {
+      let machine = FakeMachine()
+      let session = makeSession(machine)
+      machine.observeEvents { [weak session] in session?.announce($0) }
+      #expect(
+        session.answers(to: #"{"execute":"cont"}{"execute":"cont"}{"execute":"query-status"}"#)
+          == #"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "RESUME"}"# + "\r\n"
+          + "{\"return\": {}}\r\n{\"return\": {}}\r\n"
+          + #"{"return": {"status": "running", "running": true}}"# + "\r\n")
+      #expect(
+        session.answers(to: #"{"execute":"stop"}{"execute":"stop"}{"execute":"query-status"}"#)
+          == #"{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "STOP"}"# + "\r\n"
+          + "{\"return\": {}}\r\n{\"return\": {}}\r\n"
+          + #"{"return": {"status": "paused", "running": false}}"# + "\r\n")
+    }
+  }
+
+  @Test func aMachineThatCannotGoOnSaysWhy() {
+    MainLoop.own {
+      let machine = FakeMachine()
+      machine.refusal = MachineRefusal("no CPU to run")
+      #expect(
+        makeSession(machine).answers(to: #"{"execute":"cont"}"#)
+          == errorLine("GenericError", "no CPU to run"))
+    }
+  }
+
+  @Test(arguments: [
+    ("system_reset", FakeMachine.Request.reset(.hostQMPSystemReset)),
+    ("quit", .shutdown(.hostQMPQuit)),
+  ])
+  func resetAndQuitAskTheMachineAndReturnAtOnce(
+    _ name: String, _ request: FakeMachine.Request
+  ) {
+    MainLoop.own {
+      let machine = FakeMachine()
+      #expect(
+        makeSession(machine).answers(to: #"{"execute":"\#(name)","id":7}"#)
+          == "{\"return\": {}, \"id\": 7}\r\n")
+      #expect(machine.requests == [request])
+    }
+  }
+
+  @Test(arguments: [
+    (
+      MachineEvent.reset(.hostQMPSystemReset),
+      #""event": "RESET", "data": {"guest": false, "reason": "host-qmp-system-reset"}"#
+    ),
+    (
+      .reset(.guestReset), #""event": "RESET", "data": {"guest": true, "reason": "guest-reset"}"#
+    ),
+    (
+      .shutdown(.hostQMPQuit),
+      #""event": "SHUTDOWN", "data": {"guest": false, "reason": "host-qmp-quit"}"#
+    ),
+    (
+      .shutdown(.hostSignal),
+      #""event": "SHUTDOWN", "data": {"guest": false, "reason": "host-signal"}"#
+    ),
+    (.stopped, #""event": "STOP""#),
+    (.resumed, #""event": "RESUME""#),
+  ])
+  func eventsHaveTheirTimeNameAndCause(_ event: MachineEvent, _ rest: String) {
+    MainLoop.own {
+      let session = makeSession(FakeMachine())
+      session.announce(event)
+      #expect(
+        session.takeOutput()
+          == "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \(rest)}\r\n")
+    }
+  }
+
+  @Test func eventsAreToldOnlyAfterTheNegotiation() {
+    MainLoop.own {
+      let session = makeSession(FakeMachine(), negotiated: false)
+      session.announce(.stopped)
+      #expect(session.takeOutput() == "")
+    }
+  }
+
+  @Test func eventsThatNobodyReadsAreBounded() {
+    MainLoop.own {
+      let session = makeSession(FakeMachine())
+      for _ in 0..<100_000 where !session.output.hasOverflowed { session.announce(.stopped) }
+      #expect(session.output.hasOverflowed)
+      #expect(session.output.pending.count < OutputQueue.eventLimit + 4096)
+    }
+  }
+
+  @Test func traceStatesAreReadAndSetByNameOrPattern() {
+    MainLoop.own {
+      let machine = FakeMachine()
+      let session = makeSession(machine)
+      @VMMain func get(_ name: String) -> String {
+        session.answers(
+          to: #"{"execute":"trace-event-get-state","arguments":{"name":"\#(name)"}}"#)
+      }
+      #expect(
+        get("vfio_pci_reset")
+          == #"{"return": [{"name": "vfio_pci_reset", "state": "disabled"}]}"# + "\r\n")
+      #expect(
+        session.answers(
+          to: #"{"execute":"trace-event-set-state","arguments":{"name":"vfio_pci_reset","#
+            + #""enable":true,"ignore-unavailable":true}}"#) == "{\"return\": {}}\r\n")
+      #expect(
+        get("vfio_pci_reset")
+          == #"{"return": [{"name": "vfio_pci_reset", "state": "enabled"}]}"# + "\r\n")
+      let matches = get("vfio_pci_reset*")
+      #expect(matches.contains(#"{"name": "vfio_pci_reset", "state": "enabled"}"#))
+      #expect(matches.contains(#"{"name": "vfio_pci_reset_flr", "state": "disabled"}"#))
+      #expect(get("nope*") == "{\"return\": []}\r\n")
+      #expect(get("nope") == errorLine("GenericError", #"unknown event \"nope\""#))
+    }
+  }
+
+  @Test(arguments: [
+    (#""name":"nope","enable":true"#, #"unknown event \"nope\""#),
+    (#""name":"vfio_pci_reset""#, "Parameter 'enable' is missing"),
+    (#""enable":true"#, "Parameter 'name' is missing"),
+    (#""name":1,"enable":true"#, "Invalid parameter type for 'name', expected: string"),
+    (#""name":null,"enable":true"#, "Invalid parameter type for 'name', expected: string"),
+    (
+      #""name":"vfio_pci_reset","enable":"x""#,
+      "Invalid parameter type for 'enable', expected: boolean"
+    ),
+    (
+      #""name":"vfio_pci_reset","enable":true,"ignore-unavailable":1"#,
+      "Invalid parameter type for 'ignore-unavailable', expected: boolean"
+    ),
+    (#""name":"vfio_pci_reset","enable":true,"foo":1"#, "Parameter 'foo' is unexpected"),
+  ])
+  func aWrongArgumentIsNamedAndNothingIsDone(_ arguments: String, _ text: String) {
+    MainLoop.own {
+      let machine = FakeMachine()
+      let session = makeSession(machine)
+      #expect(
+        session.answers(
+          to: #"{"execute":"trace-event-set-state","arguments":{\#(arguments)}}"#)
+          == errorLine("GenericError", text))
+      #expect(machine.tracer.states(matching: "*").allSatisfy { !$0.isEnabled })
+    }
+  }
+}
