@@ -151,7 +151,7 @@ internal import VFIO
         device: assigned, options: FunctionOptions(properties), place: place,
         isOnRootBus: true, environment: environment)
       let coordinator = coordinator
-      function.onReset = { coordinator.reset($0) }
+      function.onReset = { [unowned coordinator] in coordinator.reset($0) }
       place.observe(function)
       places.append(place)
       coordinator.add(function)

@@ -1,79 +1,71 @@
 /// How a guest's capability chain is made from the host's: which capabilities stay, and what is
 /// written over which header.
 ///
-/// Pure. Capabilities stay at their offsets; one that is dropped is only unlinked.
+/// Pure. Capabilities stay at their offsets and in the host's order; one that is dropped is only
+/// unlinked, its registers stay readable. A link that ended the walk is cut off.
 package struct CapabilityChainPlan: Equatable, Sendable {
-  /// One change of the copy.
-  package struct Edit: Equatable, Sendable {
-    package let offset: Int
-    package let value: UInt32
-    /// Bits of the value that are set and become ours.
-    package let mask: UInt32
-  }
+  package private(set) var edits: [ConfigEdit] = []
 
-  package private(set) var edits: [Edit] = []
-
-  /// Links the kept standard capabilities in the host's order; the pointer at 0x34, status bit 4 and
-  /// every next pointer become ours.
+  /// Links the kept standard capabilities. The pointer at 0x34, status bit 4 and every next pointer
+  /// become ours; nothing does when the host has no chain.
+  ///
+  /// `rewriting` gives the fields that are changed in a kept capability. QEMU 11.1 puts each
+  /// capability back at the chain's head, starting with the host's last, which gives this order too;
+  /// and the status bit stays set when nothing is kept.
   package static func standard(
-    _ walk: CapabilityWalk.Standard, isKept: (CapabilityWalk.StandardCapability) -> Bool
+    _ walk: CapabilityWalk.Standard,
+    isKept: (CapabilityWalk.StandardCapability) -> Bool,
+    rewriting: (CapabilityWalk.StandardCapability) -> [ConfigEdit] = { _ in [] }
   ) -> CapabilityChainPlan {
     var plan = CapabilityChainPlan()
-    let kept = walk.capabilities.filter(isKept)
-    let first = kept.first?.offset ?? 0
-    plan.edits.append(Edit(offset: 0x34, value: UInt32(first), mask: 0xff))
-    plan.edits.append(Edit(offset: 0x06, value: kept.isEmpty ? 0 : 0x10, mask: 0x10))
-    for capability in walk.capabilities {
-      let place = kept.firstIndex(of: capability)
-      let next = place.flatMap { $0 + 1 < kept.count ? kept[$0 + 1].offset : nil } ?? 0
-      plan.edits.append(Edit(offset: capability.offset + 1, value: UInt32(next), mask: 0xff))
+    guard !walk.capabilities.isEmpty || walk.problem != nil else { return plan }
+    var following = 0
+    for capability in walk.capabilities.reversed() {
+      let isKept = isKept(capability)
+      let next = isKept ? UInt32(following) : UInt32(capability.next)
+      plan.edits.append(ConfigEdit(offset: capability.offset + 1, value: next, mask: 0xff))
+      guard isKept else { continue }
+      plan.edits += rewriting(capability)
+      following = capability.offset
     }
+    plan.edits.append(ConfigEdit(offset: 0x34, value: UInt32(following), mask: 0xff))
+    plan.edits.append(ConfigEdit(offset: 0x06, value: 0x10, mask: 0x10))
     return plan
   }
 
-  /// Links the kept extended capabilities in the host's order. The next pointers of all headers
-  /// become ours, and all of the first header, whose id is 0 when that capability is dropped.
+  /// Links the kept extended capabilities, by default all but those that no guest sees. The next
+  /// pointers of all headers become ours, and all of the first header; nothing does when the host has
+  /// no chain.
+  ///
+  /// When the first capability is dropped, its header stays as the start of the chain with id and
+  /// version 0. `rewriting` gives the fields that are changed in a kept capability.
   package static func extended(
-    _ walk: CapabilityWalk.Extended, isKept: (CapabilityWalk.ExtendedCapability) -> Bool
+    _ walk: CapabilityWalk.Extended,
+    isKept: (CapabilityWalk.ExtendedCapability) -> Bool = { !$0.id.isAlwaysHidden },
+    rewriting: (CapabilityWalk.ExtendedCapability) -> [ConfigEdit] = { _ in [] }
   ) -> CapabilityChainPlan {
     var plan = CapabilityChainPlan()
-    let kept = walk.capabilities.filter(isKept)
-    for capability in walk.capabilities {
-      let following =
-        if let place = kept.firstIndex(of: capability) {
-          place + 1 < kept.count ? kept[place + 1].offset : 0
-        } else {
-          capability.offset == 0x100 ? kept.first?.offset ?? 0 : 0
-        }
-      let next = UInt32(following) << 20
+    guard !walk.capabilities.isEmpty || walk.problem != nil else { return plan }
+    var following: UInt32 = 0
+    var head: UInt32 = 0
+    for capability in walk.capabilities.reversed() {
+      let isKept = isKept(capability)
       if capability.offset == 0x100 {
-        let isShown = kept.contains(capability)
-        let id = isShown ? UInt32(capability.id.rawValue) : 0
-        let version = isShown ? UInt32(capability.version) << 16 : 0
-        plan.edits.append(Edit(offset: 0x100, value: next | version | id, mask: .max))
+        let version = UInt32(capability.version) << 16
+        head = isKept ? version | UInt32(capability.id.rawValue) : 0
       } else {
-        plan.edits.append(Edit(offset: capability.offset, value: next, mask: 0xfff0_0000))
+        let next = isKept ? following : UInt32(capability.next)
+        plan.edits.append(
+          ConfigEdit(offset: capability.offset, value: next << 20, mask: 0xfff0_0000))
       }
+      guard isKept else { continue }
+      plan.edits += rewriting(capability)
+      if capability.offset != 0x100 { following = UInt32(capability.offset) }
     }
+    plan.edits.append(ConfigEdit(offset: 0x100, value: following << 20 | head, mask: .max))
     return plan
   }
 
   /// Makes the changes.
-  package func apply(to image: inout ConfigImage) {
-    for edit in edits { image.apply(edit) }
-  }
-}
-
-extension ConfigImage {
-  /// Sets the masked bits of a dword and makes them ours.
-  package mutating func apply(_ edit: CapabilityChainPlan.Edit) {
-    for index in 0..<4 {
-      let mask = UInt8(truncatingIfNeeded: edit.mask >> UInt32(8 * index))
-      guard mask != 0 else { continue }
-      let value = UInt8(truncatingIfNeeded: edit.value >> UInt32(8 * index))
-      let place = edit.offset + index
-      set(place, byte(at: place) & ~mask | value & mask)
-      emulate(place, mask: mask)
-    }
-  }
+  package func apply(to image: inout ConfigImage) { image.apply(edits) }
 }

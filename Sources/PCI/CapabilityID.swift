@@ -4,22 +4,19 @@ package struct CapabilityID: RawRepresentable, Hashable, Sendable {
 
   package init(rawValue: UInt8) { self.rawValue = rawValue }
 
+  /// What the kernel leaves of a capability that it hides.
+  package static let null = CapabilityID(rawValue: 0x00)
   package static let powerManagement = CapabilityID(rawValue: 0x01)
+  package static let agp = CapabilityID(rawValue: 0x02)
+  package static let vitalProductData = CapabilityID(rawValue: 0x03)
+  package static let slotIdentification = CapabilityID(rawValue: 0x04)
   package static let msi = CapabilityID(rawValue: 0x05)
+  package static let pcix = CapabilityID(rawValue: 0x07)
+  package static let vendorSpecific = CapabilityID(rawValue: 0x09)
+  package static let subsystem = CapabilityID(rawValue: 0x0d)
   package static let pcie = CapabilityID(rawValue: 0x10)
   package static let msix = CapabilityID(rawValue: 0x11)
+  package static let sata = CapabilityID(rawValue: 0x12)
   package static let advancedFeatures = CapabilityID(rawValue: 0x13)
-}
-
-/// The number of an extended capability (PCI Code and ID Assignment, 3).
-package struct ExtendedCapabilityID: RawRepresentable, Hashable, Sendable {
-  package let rawValue: UInt16
-
-  package init(rawValue: UInt16) { self.rawValue = rawValue }
-
-  /// What the kernel leaves of a capability that it hides.
-  package static let null = ExtendedCapabilityID(rawValue: 0x0000)
-  package static let ari = ExtendedCapabilityID(rawValue: 0x000e)
-  package static let sriov = ExtendedCapabilityID(rawValue: 0x0010)
-  package static let resizableBAR = ExtendedCapabilityID(rawValue: 0x0015)
+  package static let enhancedAllocation = CapabilityID(rawValue: 0x14)
 }

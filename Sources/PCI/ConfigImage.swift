@@ -1,8 +1,8 @@
-/// A copy of a function's config space with, for each bit, whether we answer it and whether a guest
-/// may change it.
+/// A copy of a function's config space with, for each bit, whether we answer it and what a guest's
+/// write does to it.
 ///
 /// Little endian. An access at any offset and of any length is safe: bytes outside read as ones and
-/// take no writes.
+/// take no writes. Guest accesses change bytes in place and allocate nothing.
 package struct ConfigImage: Sendable {
   /// The contents as the guest would see them if every bit were ours.
   package private(set) var values: [UInt8]
@@ -10,6 +10,8 @@ package struct ConfigImage: Sendable {
   package private(set) var emulated: [UInt8]
   /// Bits of `values` that a guest's write changes.
   package private(set) var writable: [UInt8]
+  /// Bits of `values` that a guest clears by writing 1.
+  package private(set) var clearOnWrite: [UInt8]
 
   /// 256 or 4096 bytes.
   package var size: Int { values.count }
@@ -23,6 +25,7 @@ package struct ConfigImage: Sendable {
     values += [UInt8](repeating: 0, count: size - values.count)
     emulated = [UInt8](repeating: 0, count: size)
     writable = [UInt8](repeating: 0, count: size)
+    clearOnWrite = [UInt8](repeating: 0, count: size)
   }
 
   // MARK: - Guest accesses
@@ -33,103 +36,114 @@ package struct ConfigImage: Sendable {
   /// Our bits from the copy, the others from `host`.
   package func mergedRead(offset: Int, length: Int, host: UInt32) -> UInt32 {
     let mask = Self.word(emulated, offset, length)
-    return read(offset: offset, length: length) & mask | host & ~mask
+    return read(offset: offset, length: length) & mask | host & ~mask & Self.ones(length)
   }
 
-  /// Whether every bit of an access is answered from the copy.
+  /// Whether every bit of an access is answered from the copy, as bytes outside of it are.
   package func isFullyEmulated(offset: Int, length: Int) -> Bool {
-    for index in 0..<max(0, length) {
-      guard let byte = Self.byte(emulated, offset, index) else { continue }
-      if byte != 0xff { return false }
-    }
-    return true
+    Self.word(emulated, offset, length) == Self.ones(length)
   }
 
-  /// Changes the bits of the copy that a guest may change.
+  /// Whether any bit of an access is answered from the copy, as bytes outside of it are.
+  package func hasEmulated(offset: Int, length: Int) -> Bool {
+    Self.word(emulated, offset, length) != 0
+  }
+
+  /// Changes the bits of the copy that a guest may change, then clears those that it clears by
+  /// writing 1.
   package mutating func write(offset: Int, length: Int, value: UInt32) {
-    for index in 0..<min(max(0, length), 4) {
-      let (place, overflow) = offset.addingReportingOverflow(index)
-      guard !overflow, values.indices.contains(place) else { continue }
+    for index in 0..<Self.count(length) {
+      let place = offset &+ index
+      guard values.indices.contains(place) else { continue }
       let new = UInt8(truncatingIfNeeded: value >> UInt32(8 * index))
       let mask = writable[place]
-      values[place] = values[place] & ~mask | new & mask
+      values[place] = (values[place] & ~mask | new & mask) & ~(new & clearOnWrite[place])
     }
   }
 
   // MARK: - Set-up
 
   /// One byte of the copy, 0xff outside.
-  package func byte(at offset: Int) -> UInt8 { Self.byte(values, offset, 0) ?? 0xff }
+  package func byte(at offset: Int) -> UInt8 {
+    values.indices.contains(offset) ? values[offset] : 0xff
+  }
 
-  /// Sets a number in the copy, whatever the guest may do.
-  package mutating func set<Value: FixedWidthInteger>(_ offset: Int, _ value: Value) {
-    Self.forEachByte(of: value, at: offset, in: values.indices) { place, byte in
-      values[place] = byte
-    }
+  /// Sets 1, 2 or 4 bytes of the copy, whatever the guest may do.
+  package mutating func set<Value>(_ offset: Int, _ value: Value)
+  where Value: FixedWidthInteger & UnsignedInteger {
+    forEachByte(of: value, at: offset) { image, place, byte in image.values[place] = byte }
   }
 
   /// Makes bits ours.
-  package mutating func emulate<Value: FixedWidthInteger>(_ offset: Int, mask: Value) {
-    Self.forEachByte(of: mask, at: offset, in: values.indices) { place, byte in
-      emulated[place] |= byte
-    }
+  package mutating func emulate<Value>(_ offset: Int, mask: Value)
+  where Value: FixedWidthInteger & UnsignedInteger {
+    forEachByte(of: mask, at: offset) { image, place, byte in image.emulated[place] |= byte }
   }
 
   /// Makes whole bytes ours.
   package mutating func emulate(_ offset: Int, count: Int) {
-    for place in offset..<offset + max(0, count) where emulated.indices.contains(place) {
-      emulated[place] = 0xff
+    for index in 0..<min(max(0, count), size) where values.indices.contains(offset &+ index) {
+      emulated[offset &+ index] = 0xff
     }
   }
 
   /// Lets the guest change bits of the copy.
-  package mutating func makeWritable<Value: FixedWidthInteger>(_ offset: Int, mask: Value) {
-    Self.forEachByte(of: mask, at: offset, in: values.indices) { place, byte in
-      writable[place] |= byte
+  package mutating func makeWritable<Value>(_ offset: Int, mask: Value)
+  where Value: FixedWidthInteger & UnsignedInteger {
+    forEachByte(of: mask, at: offset) { image, place, byte in image.writable[place] |= byte }
+  }
+
+  /// Lets the guest clear bits of the copy by writing 1.
+  package mutating func makeClearOnWrite<Value>(_ offset: Int, mask: Value)
+  where Value: FixedWidthInteger & UnsignedInteger {
+    forEachByte(of: mask, at: offset) { image, place, byte in image.clearOnWrite[place] |= byte }
+  }
+
+  /// Takes the guest's ways to change bits of the copy away.
+  package mutating func makeReadOnly<Value>(_ offset: Int, mask: Value)
+  where Value: FixedWidthInteger & UnsignedInteger {
+    forEachByte(of: mask, at: offset) { image, place, byte in
+      image.writable[place] &= ~byte
+      image.clearOnWrite[place] &= ~byte
     }
   }
 
   /// Lets the guest change the command bits that decide about mappings and interrupts, the cache
-  /// line size and the interrupt line.
+  /// line size and the interrupt line, and clear the error bits of the status register.
   package mutating func makeCommandWritable() {
     makeWritable(0x04, mask: UInt16(0x0507))
+    makeClearOnWrite(0x06, mask: UInt16(0xf900))
     makeWritable(0x0c, mask: UInt8(0xff))
     makeWritable(0x3c, mask: UInt8(0xff))
   }
 
-  /// Clears what a bus reset clears: command, status, cache line size, interrupt line, BAR addresses.
-  package mutating func resetForBusReset() {
-    set(0x04, read(offset: 0x04, length: 2) & ~Self.word(writable, 0x04, 2))
-    for offset in [0x0c, 0x3c] { set(offset, UInt8(0)) }
-    for offset in stride(from: 0x10, to: 0x28, by: 4) {
-      set(offset, read(offset: offset, length: 4) & ~Self.word(writable, offset, 4))
-    }
-    set(0x30, read(offset: 0x30, length: 4) & ~Self.word(writable, 0x30, 4))
-  }
-
   // MARK: - Bytes
 
-  private static func byte(_ bytes: [UInt8], _ offset: Int, _ index: Int) -> UInt8? {
-    let (place, overflow) = offset.addingReportingOverflow(index)
-    guard !overflow, bytes.indices.contains(place) else { return nil }
-    return bytes[place]
+  /// How many bytes an access has: 0 to 4, whatever was asked.
+  private static func count(_ length: Int) -> Int { min(max(0, length), 4) }
+
+  /// All bits of an access.
+  private static func ones(_ length: Int) -> UInt32 {
+    UInt32(truncatingIfNeeded: (UInt64(1) << UInt64(8 * count(length))) - 1)
   }
 
   private static func word(_ bytes: [UInt8], _ offset: Int, _ length: Int) -> UInt32 {
     var value: UInt32 = 0
-    for index in 0..<min(max(0, length), 4) {
-      value |= UInt32(byte(bytes, offset, index) ?? 0xff) << UInt32(8 * index)
+    for index in 0..<count(length) {
+      let place = offset &+ index
+      let byte = bytes.indices.contains(place) ? bytes[place] : 0xff
+      value |= UInt32(byte) << UInt32(8 * index)
     }
     return value
   }
 
-  private static func forEachByte<Value: FixedWidthInteger>(
-    of value: Value, at offset: Int, in range: Range<Int>, _ body: (Int, UInt8) -> Void
+  private mutating func forEachByte<Value: FixedWidthInteger>(
+    of value: Value, at offset: Int, _ body: (inout ConfigImage, Int, UInt8) -> Void
   ) {
     for index in 0..<Value.bitWidth / 8 {
-      let (place, overflow) = offset.addingReportingOverflow(index)
-      guard !overflow, range.contains(place) else { continue }
-      body(place, UInt8(truncatingIfNeeded: value >> Value(8 * index)))
+      let place = offset &+ index
+      guard values.indices.contains(place) else { continue }
+      body(&self, place, UInt8(truncatingIfNeeded: value >> Value(8 * index)))
     }
   }
 }

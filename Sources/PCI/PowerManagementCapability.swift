@@ -9,16 +9,17 @@ package struct PowerManagementCapability: Equatable, Sendable {
     keepsStateInD3hot = image.read(offset: offset + 4, length: 2) & 1 << 3 != 0
   }
 
-  /// Offset of the control and status register; its bits 1:0 are the power state.
+  /// Offset of the 16-bit control and status register; its bits 1:0 are the power state.
   package var controlOffset: Int { offset + 4 }
-}
 
-/// The conventional advanced features capability (PCI ECN, "Advanced Capabilities").
-package struct AdvancedFeaturesCapability: Equatable, Sendable {
-  /// Both Transactions Pending and Function Level Reset are there.
-  package let hasFLR: Bool
+  /// The power state that the guest has asked for, D0 to D3hot as 0 to 3.
+  package func powerState(in image: ConfigImage) -> Int {
+    Int(image.byte(at: controlOffset) & 3)
+  }
 
-  package init(in image: ConfigImage, at offset: Int) {
-    hasFLR = image.byte(at: offset + 3) & 0x3 == 0x3
+  /// Lets the copy follow the guest's writes of the power state, so that BARs can come and go with
+  /// it. Reads stay the device's.
+  package func trackPowerState(in image: inout ConfigImage) {
+    image.makeWritable(controlOffset, mask: UInt8(3))
   }
 }

@@ -60,8 +60,6 @@ package final class AssignedRegion: MemoryHandler {
       ])
   }
 
-  deinit { leaveGuest() }
-
   /// Maps the areas into this process and puts the BAR, still disabled, into the guest's memory.
   /// Events: `vfio_region_mmap`, `vfio_region_mmap_fault`, `vfio_region_dmabuf`.
   func enterGuest(isMemory: Bool) {
@@ -126,8 +124,9 @@ package final class AssignedRegion: MemoryHandler {
     }
   }
 
-  /// Takes the BAR out of the guest's memory.
-  private func leaveGuest() {
+  /// Takes the BAR out of the guest's memory, for good.
+  func leaveGuest() {
+    afterAccess = {}
     guard let place else { return }
     environment.addressSpace.remove(place)
     self.place = nil

@@ -95,6 +95,13 @@ package final class PassthroughFunction: PCIFunction {
     if interruptExists(4) { notify(index: 4) { $0.hostWantsDeviceBack() } }
   }
 
+  /// Takes the BARs and the ROM out of the guest, which holds on to them, and unties what the regions
+  /// and the interrupt know of each other.
+  deinit {
+    for region in regions { region.leaveGuest() }
+    if let place = rom?.place { environment.addressSpace.remove(place) }
+  }
+
   private static func regionInfo(
     _ index: Int, of device: VFIODevice
   ) throws(AssignmentError.Failure) -> RegionInfo {

@@ -56,6 +56,16 @@ package struct Comparison: Sendable {
   /// Whether no row is a difference.
   package var isEqual: Bool { !rows.contains(where: \.isDifference) }
 
+  /// The line number in A's file of `row`; nil when A has no such line.
+  package func lineOfA(_ row: Row) -> Int? {
+    row.a < 0 ? nil : Int(a.lines[Int(row.a)].number)
+  }
+
+  /// The line number in B's file of `row`; nil when B has no such line.
+  package func lineOfB(_ row: Row) -> Int? {
+    row.b < 0 ? nil : Int(b.lines[Int(row.b)].number)
+  }
+
   /// The first rule that had to excuse a line and did not, as an error; nil when there is none.
   package var unusedRule: ComparisonError? {
     excuses.first { $0.rule.mustApply && $0.linesOfA + $0.linesOfB == 0 }

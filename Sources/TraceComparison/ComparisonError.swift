@@ -4,7 +4,7 @@ package enum ComparisonError: Error, Equatable {
   case unreadable(path: String, reason: String)
   /// No line of the file is a trace event.
   case notATrace(path: String)
-  /// The file has more lines than can be numbered.
+  /// The file has more lines than can be numbered, or a line that is longer than that.
   case tooManyLines(path: String)
   /// An event pattern that no event name can fit: empty, or with a byte that no name holds.
   case invalidPattern(String, byte: UInt8?)
@@ -45,7 +45,7 @@ package enum ComparisonError: Error, Equatable {
       Was the program started with -trace PATTERN, and with -D FILE or -trace file=FILE for its log?
       """
     case .tooManyLines(let path):
-      "\(path): more than \(Int32.max) lines\nCompare parts of it, cut for example with split(1)."
+      "\(path): more than \(Int32.max / 2) lines, or a line with as many bytes\nCompare parts of it, cut for example with split(1)."
     case .invalidPattern(let pattern, nil):
       "'\(pattern)': empty event pattern\nGive a name such as vfio_pci_reset; * and ? are wildcards."
     case .invalidPattern(let pattern, let byte?):

@@ -41,6 +41,18 @@ struct EventField: Sendable, Equatable {
     return fields
   }
 
+  /// The fields of every event that has some, by its name in any dialect.
+  static let all: [String: [EventField]] = {
+    var all: [String: [EventField]] = [:]
+    for (event, template) in templates + Dialect.templates {
+      all[event.description] = fields(of: template)
+    }
+    for (old, new) in Dialect.renamed {
+      all[old] = all[new]
+    }
+    return all
+  }()
+
   /// Events whose arguments hold such numbers, in today's dialect. Numbers that the kernel or the machine fixes
   /// (group, region, register, length, result, PASID) are not here: they are compared as they are.
   static let templates: [(event: StaticString, template: StaticString)] = [

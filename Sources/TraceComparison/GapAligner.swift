@@ -138,11 +138,13 @@ struct GapAligner {
     case both, skipA, skipB, coverA, coverB
   }
 
-  /// The alignment with the fewest differences, by dynamic programming over all pairs.
+  /// The alignment with the fewest differences, and with the most pairs among those, by dynamic programming.
   private mutating func alignOptimally(_ rangeA: Range<Int>, _ rangeB: Range<Int>) {
     let width = rangeB.count + 1
     var moves = [Move](repeating: .both, count: (rangeA.count + 1) * width)
-    var costs = [Int32](repeating: 0, count: width)
+    // A difference outweighs any number of pairs: there are at most as many as the shorter side has lines.
+    let difference = min(rangeA.count, rangeB.count) + 1
+    var costs = [Int](repeating: 0, count: width)
     var above = costs
     for row in 0...rangeA.count {
       swap(&costs, &above)
@@ -151,17 +153,18 @@ struct GapAligner {
         let keyB = column > 0 ? b[rangeB.lowerBound + column - 1] : -1
         let gapInA = keyA == TraceLog.gapKey
         let gapInB = keyB == TraceLog.gapKey
-        var cost = Int32.max
+        let step = gapInA || gapInB ? 0 : difference
+        var cost = Int.max
         var move = Move.both
         if row > 0, column > 0, keyA == keyB, !gapInA {
-          cost = above[column - 1]
+          cost = above[column - 1] - 1
         }
-        if row > 0, above[column] + (gapInA || gapInB ? 0 : 1) < cost {
-          cost = above[column] + (gapInA || gapInB ? 0 : 1)
+        if row > 0, above[column] + step < cost {
+          cost = above[column] + step
           move = gapInA || gapInB ? .coverA : .skipA
         }
-        if column > 0, costs[column - 1] + (gapInA || gapInB ? 0 : 1) < cost {
-          cost = costs[column - 1] + (gapInA || gapInB ? 0 : 1)
+        if column > 0, costs[column - 1] + step < cost {
+          cost = costs[column - 1] + step
           move = gapInA || gapInB ? .coverB : .skipB
         }
         costs[column] = cost

@@ -12,7 +12,7 @@ package struct TraceLog: Sendable {
     /// Where the line's identifiers end in `identifiers`; they start where those of the line before end.
     let identifiersEnd: Int32
     /// The index of the rule that lets the line differ; -1 for none.
-    let rule: Int16
+    let rule: Int32
 
     var text: Range<Int> { start..<(start + Int(length)) }
   }

@@ -24,9 +24,7 @@ struct TraceParser {
 
   init(_ options: ComparisonOptions) {
     self.options = options
-    templates = Dictionary(
-      EventField.templates.map { ($0.event.description, EventField.fields(of: $0.template)) },
-      uniquingKeysWith: { first, _ in first })
+    templates = EventField.all
     _ = texts.number(of: Array("......".utf8))
   }
 
@@ -44,7 +42,8 @@ struct TraceParser {
     let bytes = file.bytes.span
     var cursor = LineCursor(range)
     while let line = cursor.next(in: bytes) {
-      guard number < Int32.max, log.identifiers.count < Int32.max / 2, line.count < Int32.max / 2
+      guard number < Int32.max / 2, texts.count < Int32.max / 2,
+        log.identifiers.count < Int32.max / 2, line.count < Int32.max / 2
       else { throw .tooManyLines(path: file.path) }
       var text = LineScanner.text(of: line, in: bytes)
       let first = number
@@ -120,7 +119,7 @@ struct TraceParser {
         start: text.lowerBound, length: Int32(truncatingIfNeeded: text.count),
         number: Int32(truncatingIfNeeded: number), event: event,
         identifiersEnd: Int32(truncatingIfNeeded: log.identifiers.count),
-        rule: Int16(truncatingIfNeeded: rule)))
+        rule: Int32(truncatingIfNeeded: rule)))
   }
 
   private mutating func collapse(_ text: Range<Int>, of bytes: Span<UInt8>) {
@@ -206,7 +205,8 @@ extension TraceParser {
     }
     write = move(read..<scratch.count, to: write)
     scratch.removeLast(scratch.count - write)
-    if taken > 0 { scratch.append(taken) }
+    // The number of replaced numbers tells such a byte from one that the log itself holds.
+    scratch.append(taken)
   }
 
   /// Moves bytes of `scratch` to the front; returns where they end.

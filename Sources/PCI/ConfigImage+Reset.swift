@@ -1,0 +1,42 @@
+extension ConfigImage {
+  /// Puts the copy into the state that a guest finds after a bus reset.
+  ///
+  /// Cleared: what a guest may change of command, status and interrupt line, the cache line size, the
+  /// addresses of BARs and ROM (their type bits stay), the power state, and what it may change of MSI
+  /// and MSI-X. The capabilities are those of the copy's own chain.
+  package mutating func resetForBusReset() {
+    clearChangeable(0x04, count: 4)
+    set(0x0c, UInt8(0))
+    clearChangeable(0x10, count: 24)
+    clearChangeable(0x30, count: 4)
+    clearChangeable(0x3c, count: 1)
+    for capability in CapabilityWalk.standard(in: values).capabilities {
+      let offset = capability.offset
+      switch capability.id {
+      case .powerManagement:
+        let control = PowerManagementCapability(in: self, at: offset).controlOffset
+        set(control, byte(at: control) & ~(writable[safe: control] & 0x3))
+      case .msi:
+        let msi = MSICapability(in: self, at: offset)
+        clearChangeable(offset, count: min(msi.length, capability.length))
+        msi.clearPending(in: &self)
+      case .msix:
+        clearChangeable(offset + 2, count: 2)
+      default:
+        break
+      }
+    }
+  }
+
+  /// Clears the bits that a guest can change in a span of bytes.
+  private mutating func clearChangeable(_ offset: Int, count: Int) {
+    for place in offset..<offset + count {
+      set(place, byte(at: place) & ~(writable[safe: place] | clearOnWrite[safe: place]))
+    }
+  }
+}
+
+extension [UInt8] {
+  /// The byte at an index, 0 outside.
+  fileprivate subscript(safe index: Int) -> UInt8 { indices.contains(index) ? self[index] : 0 }
+}

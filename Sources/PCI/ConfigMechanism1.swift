@@ -1,0 +1,50 @@
+/// Configuration mechanism 1 (PCI Local Bus 3.0, 3.2.2.3.2): an address register at port 0xcf8 and a
+/// window to four bytes of configuration space at 0xcfc.
+package struct ConfigMechanism1: Equatable, Sendable {
+  /// Enable in bit 31, bus, devfn and dword in bits 23 to 2; the other bits are always zero.
+  package private(set) var address: UInt32 = 0
+
+  /// What an access to the window means.
+  package struct Target: Equatable, Sendable {
+    package let bus: UInt8
+    /// Device in bits 7:3 and function in bits 2:0.
+    package let devfn: UInt8
+    /// Byte offset in configuration space, 0 to 255.
+    package let offset: Int
+
+    package init(bus: UInt8, devfn: UInt8, offset: Int) {
+      self.bus = bus
+      self.devfn = devfn
+      self.offset = offset
+    }
+  }
+
+  package static let addressPort: UInt16 = 0xcf8
+  package static let dataPort: UInt16 = 0xcfc
+
+  package init() {}
+
+  /// Latches an address: only a write of 4 bytes to 0xcf8 itself counts. Says whether it did.
+  @discardableResult
+  package mutating func writeAddress(port: UInt16, length: Int, value: UInt32) -> Bool {
+    guard port == Self.addressPort, length == 4 else { return false }
+    address = value & 0x80ff_fffc
+    return true
+  }
+
+  /// The latched address, as a read of 4 bytes at 0xcf8 gives it; nil for any other read.
+  package func readAddress(port: UInt16, length: Int) -> UInt32? {
+    port == Self.addressPort && length == 4 ? address : nil
+  }
+
+  /// The target of 1, 2 or 4 bytes at ports 0xcfc to 0xcff; nil when the window is disabled or the
+  /// access leaves it.
+  package func target(port: UInt16, length: Int) -> Target? {
+    guard address >> 31 == 1, port >= Self.dataPort,
+      length == 1 || length == 2 || length == 4, Int(port) + length <= Int(Self.dataPort) + 4
+    else { return nil }
+    return Target(
+      bus: UInt8(truncatingIfNeeded: address >> 16), devfn: UInt8(truncatingIfNeeded: address >> 8),
+      offset: Int(address & 0xfc) + Int(port - Self.dataPort))
+  }
+}

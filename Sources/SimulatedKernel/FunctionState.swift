@@ -1,0 +1,69 @@
+internal import SystemPackage
+
+/// One function as the simulated hardware and PCI core have it.
+final class FunctionState {
+  let description: HostFunction
+  let group: GroupState
+  /// Config space of the hardware.
+  var config: HostConfigSpace
+  /// The bound driver, nil for none.
+  var driver: String?
+  /// Someone holds the kernel's device lock, so that a reset that only tries it is `EAGAIN`.
+  var isLocked = false
+  /// The function has left the bus: reads give ones, writes vanish.
+  var isGone = false
+  /// The level of the interrupt pin.
+  var isInterruptAsserted = false
+  /// How often the function was reset, whatever the method.
+  private(set) var resetCount = 0
+  private var memories: [Int: BARMemory] = [:]
+
+  init(_ description: HostFunction, group: GroupState) {
+    self.description = description
+    self.group = group
+    config = description.config
+    driver = description.driver
+  }
+
+  var address: HostAddress { description.address }
+
+  /// The registers behind a BAR that the description has, made on first use.
+  func memory(_ bar: HostBAR) throws(Errno) -> BARMemory {
+    if let memory = memories[bar.index] { return memory }
+    let memory = try BARMemory(name: "\(address) BAR \(bar.index)", size: bar.size)
+    memories[bar.index] = memory
+    return memory
+  }
+
+  /// The D-state in the power management control register, 0 without the capability.
+  var powerState: UInt16 {
+    guard let offset = config.capability(StandardCapability.pm) else { return 0 }
+    return config.word(at: offset + 4) & 3
+  }
+
+  /// Moves to a D-state. Leaving D3hot resets a function that does not keep state there; its config
+  /// space is saved and restored around that by the kernel.
+  func setPowerState(_ state: UInt16) {
+    guard let offset = config.capability(StandardCapability.pm) else { return }
+    let control = config.word(at: offset + 4)
+    if control & 3 == 3, state == 0, control & 8 == 0 { loseState() }
+    config.set(UInt64(control & ~3 | state & 3), at: offset + 4, width: 2)
+  }
+
+  /// Resets the function, with config space saved before and restored after.
+  func reset() {
+    loseState()
+    if let offset = config.capability(StandardCapability.pm) {
+      config.set(UInt64(config.word(at: offset + 4) & ~3), at: offset + 4, width: 2)
+    }
+  }
+
+  private func loseState() {
+    resetCount += 1
+    isInterruptAsserted = false
+    for memory in memories.values { memory.clear() }
+  }
+
+  /// Gives the memory of all BARs back; what they held is lost.
+  func releaseMemories() { memories.removeAll() }
+}

@@ -1,0 +1,174 @@
+/// The config space of one function as the hardware has it: values and what a write does to them.
+///
+/// Offsets outside the space read as 0xFF and take no write; nothing traps.
+package struct HostConfigSpace: Sendable, Equatable {
+  /// 256 or 4096 bytes.
+  package private(set) var bytes: [UInt8]
+  /// Bits that a write sets or clears.
+  private var writable: [UInt8]
+  /// Bits that a written 1 clears.
+  private var clearedByOne: [UInt8]
+
+  /// A space of `size` bytes, all zero and read-only.
+  package init(size: Int) {
+    bytes = Array(repeating: 0, count: size)
+    writable = bytes
+    clearedByOne = bytes
+  }
+
+  package var size: Int { bytes.count }
+
+  /// Reads up to 8 bytes, little-endian.
+  package func value(at offset: Int, width: Int) -> UInt64 {
+    var value: UInt64 = 0
+    for index in (0..<width).reversed() {
+      let position = offset + index
+      value = value << 8 | UInt64(bytes.indices.contains(position) ? bytes[position] : 0xFF)
+    }
+    return value
+  }
+
+  package func byte(at offset: Int) -> UInt8 { UInt8(value(at: offset, width: 1)) }
+  package func word(at offset: Int) -> UInt16 { UInt16(value(at: offset, width: 2)) }
+  package func long(at offset: Int) -> UInt32 { UInt32(value(at: offset, width: 4)) }
+
+  /// Writes one byte as a bus write does.
+  package mutating func write(_ byte: UInt8, at offset: Int) {
+    guard bytes.indices.contains(offset) else { return }
+    let mask = writable[offset]
+    bytes[offset] = (bytes[offset] & ~mask | byte & mask) & ~(byte & clearedByOne[offset])
+  }
+
+  /// Writes a 16-bit register as a bus write does.
+  package mutating func write(word: UInt16, at offset: Int) {
+    write(UInt8(truncatingIfNeeded: word), at: offset)
+    write(UInt8(word >> 8), at: offset + 1)
+  }
+
+  /// Sets a register from the hardware's side, whatever its masks.
+  package mutating func set(_ value: UInt64, at offset: Int, width: Int) {
+    for index in 0..<width where bytes.indices.contains(offset + index) {
+      bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(index)))
+    }
+  }
+
+  /// Copies bytes in from the hardware's side, whatever their masks.
+  package mutating func set(_ values: [UInt8], at offset: Int) {
+    for (index, value) in values.enumerated() where bytes.indices.contains(offset + index) {
+      bytes[offset + index] = value
+    }
+  }
+
+  /// Says which bits of a register a write changes, and which a written 1 clears.
+  package mutating func allow(
+    writing mask: UInt64, clearing oneToClear: UInt64 = 0, at offset: Int, width: Int
+  ) {
+    for index in 0..<width where bytes.indices.contains(offset + index) {
+      writable[offset + index] = UInt8(truncatingIfNeeded: mask >> (8 * UInt64(index)))
+      clearedByOne[offset + index] = UInt8(truncatingIfNeeded: oneToClear >> (8 * UInt64(index)))
+    }
+  }
+
+  /// The offset of a standard capability in the chain, or nil.
+  package func capability(_ identifier: UInt8) -> Int? {
+    capabilities.first { $0.identifier == identifier }?.offset
+  }
+
+  /// The offset of an extended capability in the chain, or nil.
+  package func extendedCapability(_ identifier: UInt16) -> Int? {
+    extendedCapabilities.first { $0.identifier == identifier }?.offset
+  }
+
+  /// The standard capabilities in chain order; a looping chain ends at 48.
+  package var capabilities: [(identifier: UInt8, offset: Int)] {
+    guard word(at: PCIRegister.status) & PCIRegister.statusCapabilityList != 0 else { return [] }
+    var found: [(identifier: UInt8, offset: Int)] = []
+    var next = Int(byte(at: PCIRegister.capabilityPointer) & 0xFC)
+    while next >= 0x40, found.count < 48 {
+      found.append((byte(at: next), next))
+      next = Int(byte(at: next + 1) & 0xFC)
+    }
+    return found
+  }
+
+  /// The extended capabilities in chain order; a looping chain ends at 960.
+  package var extendedCapabilities: [(identifier: UInt16, offset: Int)] {
+    guard size > 256, long(at: 0x100) != 0, long(at: 0x100) != 0xFFFF_FFFF else { return [] }
+    var found: [(identifier: UInt16, offset: Int)] = []
+    var next = 0x100
+    while next >= 0x100, found.count < 960 {
+      let header = long(at: next)
+      found.append((UInt16(truncatingIfNeeded: header), next))
+      next = Int(header >> 20 & 0xFFC)
+    }
+    return found
+  }
+}
+
+/// Offsets and bits of the header that all functions share (PCI Local Bus 3.0, 6.1).
+enum PCIRegister {
+  static let vendor = 0x00
+  static let device = 0x02
+  static let command = 0x04
+  static let status = 0x06
+  static let revision = 0x08
+  static let cacheLine = 0x0C
+  static let latency = 0x0D
+  static let headerType = 0x0E
+  static let bist = 0x0F
+  static let bar0 = 0x10
+  static let subsystemVendor = 0x2C
+  static let subsystem = 0x2E
+  static let rom = 0x30
+  static let capabilityPointer = 0x34
+  static let interruptLine = 0x3C
+  static let interruptPin = 0x3D
+
+  static let commandIO: UInt16 = 0x1
+  static let commandMemory: UInt16 = 0x2
+  static let commandMaster: UInt16 = 0x4
+  static let commandInterruptDisable: UInt16 = 0x400
+  static let statusCapabilityList: UInt16 = 0x10
+}
+
+/// Identifiers of the standard capabilities that the model looks into.
+enum StandardCapability {
+  static let pm: UInt8 = 0x01
+  static let agp: UInt8 = 0x02
+  static let vpd: UInt8 = 0x03
+  static let msi: UInt8 = 0x05
+  static let pcix: UInt8 = 0x07
+  static let ht: UInt8 = 0x08
+  static let vendor: UInt8 = 0x09
+  static let pcie: UInt8 = 0x10
+  static let msix: UInt8 = 0x11
+  static let sata: UInt8 = 0x12
+  static let af: UInt8 = 0x13
+}
+
+/// Identifiers of the extended capabilities that the model looks into.
+enum ExtendedCapability {
+  static let aer: UInt16 = 0x01
+  static let vc: UInt16 = 0x02
+  static let dsn: UInt16 = 0x03
+  static let powerBudget: UInt16 = 0x04
+  static let mfvc: UInt16 = 0x08
+  static let vc9: UInt16 = 0x09
+  static let vendor: UInt16 = 0x0B
+  static let acs: UInt16 = 0x0D
+  static let ari: UInt16 = 0x0E
+  static let ats: UInt16 = 0x0F
+  static let sriov: UInt16 = 0x10
+  static let multicast: UInt16 = 0x12
+  static let pri: UInt16 = 0x13
+  static let resizableBAR: UInt16 = 0x15
+  static let dpa: UInt16 = 0x16
+  static let tph: UInt16 = 0x17
+  static let ltr: UInt16 = 0x18
+  static let secondaryPCIe: UInt16 = 0x19
+  static let pasid: UInt16 = 0x1B
+  static let dpc: UInt16 = 0x1D
+  static let l1Substates: UInt16 = 0x1E
+  static let ptm: UInt16 = 0x1F
+  static let dvsec: UInt16 = 0x23
+}

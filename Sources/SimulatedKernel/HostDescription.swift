@@ -1,0 +1,49 @@
+/// What a simulated host has: functions, the buses they sit on and the IOMMUs in front of them.
+///
+/// A plain value. Reading one from YAML validates it; see `machines/README.md` for the format.
+package struct HostDescription: Sendable, Equatable {
+  /// In ascending order of address, which is the order of discovery at boot.
+  package var functions: [HostFunction]
+  /// The buses behind a bridge. A function on any other bus sits on a root bus.
+  package var buses: [HostBus]
+  package var iommus: [HostIOMMU]
+  /// `allow_unsafe_interrupts` of the type1 module.
+  package var type1AllowsUnsafeInterrupts: Bool
+  /// `allow_unsafe_interrupts` of the iommufd module.
+  package var iommufdAllowsUnsafeInterrupts: Bool
+
+  package init(
+    functions: [HostFunction], buses: [HostBus] = [], iommus: [HostIOMMU] = [],
+    type1AllowsUnsafeInterrupts: Bool = false, iommufdAllowsUnsafeInterrupts: Bool = false
+  ) {
+    self.functions = functions.sorted { $0.address < $1.address }
+    self.buses = buses
+    self.iommus = iommus
+    self.type1AllowsUnsafeInterrupts = type1AllowsUnsafeInterrupts
+    self.iommufdAllowsUnsafeInterrupts = iommufdAllowsUnsafeInterrupts
+  }
+}
+
+/// A bus behind a bridge or port.
+package struct HostBus: Sendable, Equatable {
+  package var address: HostBusAddress
+  /// The function that leads to this bus, if the description has it.
+  package var bridge: HostAddress?
+  package var reset: HostBusReset
+
+  package init(address: HostBusAddress, bridge: HostAddress? = nil, reset: HostBusReset) {
+    self.address = address
+    self.bridge = bridge
+    self.reset = reset
+  }
+}
+
+/// How functions on a bus can be reset together.
+package enum HostBusReset: String, Sendable, CaseIterable {
+  /// The hot-plug driver of the port resets one slot.
+  case slot
+  /// The port's secondary bus reset resets all of the bus and what is below it.
+  case bus
+  /// A flag forbids bus reset.
+  case none
+}

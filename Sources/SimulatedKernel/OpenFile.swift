@@ -1,0 +1,79 @@
+internal import HostKernel
+internal import SystemPackage
+
+/// What a descriptor of the simulated host refers to.
+protocol OpenFile: AnyObject {
+  /// The word for it in messages.
+  var kind: String { get }
+
+  func control(
+    _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
+  ) throws(Errno) -> Int32
+
+  func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8]
+
+  func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int
+
+  /// Maps a part of the file and gives the address. The mapping is the caller's to count.
+  func map(_ request: MappingRequest, on host: SimulatedHost) throws(Errno) -> UInt
+
+  /// A mapping of the file has gone.
+  func unmapped(on host: SimulatedHost)
+
+  /// The last descriptor of the file has gone.
+  func closed(on host: SimulatedHost)
+}
+
+extension OpenFile {
+  func map(_ request: MappingRequest, on host: SimulatedHost) throws(Errno) -> UInt {
+    throw .enodev
+  }
+
+  func unmapped(on host: SimulatedHost) {}
+}
+
+/// An eventfd made through the seam: the descriptor itself is real.
+final class EventFile: OpenFile {
+  let kind = "eventfd"
+
+  func control(
+    _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
+  ) throws(Errno) -> Int32 {
+    throw .enotty
+  }
+
+  func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
+    throw Errno(rawValue: 29)
+  }
+
+  func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
+    throw Errno(rawValue: 29)
+  }
+
+  func closed(on host: SimulatedHost) {}
+}
+
+/// A file of the simulated sysfs, read as it was when it was opened.
+final class AttributeFile: OpenFile {
+  let kind = "sysfs file"
+  private let contents: [UInt8]
+
+  init(contents: [UInt8]) { self.contents = contents }
+
+  func control(
+    _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
+  ) throws(Errno) -> Int32 {
+    throw .enotty
+  }
+
+  func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
+    guard offset < UInt64(contents.count) else { return [] }
+    return Array(contents[Int(offset)...].prefix(count))
+  }
+
+  func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
+    throw .ebadf
+  }
+
+  func closed(on host: SimulatedHost) {}
+}

@@ -1,0 +1,320 @@
+internal import CLinux
+internal import HostKernel
+internal import SystemPackage
+
+/// The whole state of a simulated host. Reached only while the kernel's lock is held.
+final class SimulatedHost {
+  let description: HostDescription
+  /// In ascending order of address.
+  let functions: [FunctionState]
+  private let groups: [UInt32: GroupState]
+  /// The functions bound to vfio-pci, in order of binding.
+  private(set) var devices: [VFIODevice] = []
+  var files = DescriptorTable()
+  /// The contexts that something still holds.
+  private(set) var contexts: [IOMMUFDContext] = []
+  private var mappings: [UInt: (file: any OpenFile, length: Int)] = [:]
+  private var bindings = 0
+  private var reported: Set<String> = []
+  private let report: @Sendable (String) -> Void
+  /// An eventfd that unmasks INTx was set since this was last looked at.
+  var hasNewUnmaskEvent = false
+
+  init(_ description: HostDescription, report: @escaping @Sendable (String) -> Void) {
+    self.description = description
+    self.report = report
+    var groups: [UInt32: GroupState] = [:]
+    var functions: [FunctionState] = []
+    for function in description.functions {
+      let iommu =
+        description.iommus.first { $0.name == function.iommu }
+        ?? HostIOMMU(name: function.iommu, kind: .silent)
+      let group = groups[function.group] ?? GroupState(number: function.group, iommu: iommu)
+      groups[function.group] = group
+      functions.append(FunctionState(function, group: group))
+    }
+    self.groups = groups
+    self.functions = functions
+    for function in functions where function.driver == "vfio-pci" { bindVFIO(function) }
+  }
+
+  // MARK: Looking things up
+
+  func function(at address: HostAddress) -> FunctionState? {
+    functions.first { $0.address == address }
+  }
+
+  func device(at address: HostAddress) -> VFIODevice? {
+    devices.first { $0.address == address }
+  }
+
+  /// The group of a node: it exists while a member is on vfio-pci.
+  func group(_ number: UInt32) -> GroupState? {
+    guard devices.contains(where: { $0.function.group.number == number }) else { return nil }
+    return groups[number]
+  }
+
+  /// The bus of a function; nil for a root bus.
+  func bus(of function: FunctionState) -> HostBus? {
+    description.buses.first { $0.address == function.address.busAddress }
+  }
+
+  func resetSet(of function: FunctionState) -> ResetSet {
+    guard let bus = bus(of: function) else { return .alone(function.address) }
+    return bus.reset == .slot ? .slot(bus.address, function.address.device) : .bus(bus.address)
+  }
+
+  // MARK: Files
+
+  func open(_ path: String, _ access: FileAccess) throws(Errno) -> Int32 {
+    if path == "/dev/iommu" {
+      let context = IOMMUFDContext()
+      let descriptor = try files.add(IOMMUFDFile(context: context), named: path)
+      contexts.append(context)
+      return descriptor
+    }
+    if path == "/dev/vfio/vfio" { return try files.add(VFIOContainer(), named: path) }
+    if path.hasPrefix("/dev/vfio/devices/vfio") {
+      let number = path.dropFirst("/dev/vfio/devices/vfio".count)
+      guard let device = devices.first(where: { String($0.index) == number }), !device.isLeaving
+      else { throw .enoent }
+      return try files.add(VFIODeviceFile(device: device, group: nil), named: path)
+    }
+    if path.hasPrefix("/dev/vfio/") {
+      let number = path.dropFirst("/dev/vfio/".count)
+      guard let value = UInt32(number), String(value) == number, let group = group(value) else {
+        throw .enoent
+      }
+      guard group.boundCount == 0, group.openFile == nil else { throw .ebusy }
+      let file = VFIOGroupFile(group: group)
+      let descriptor = try files.add(file, named: path)
+      group.openFile = file
+      return descriptor
+    }
+    throw .enoent
+  }
+
+  /// Closes a descriptor of either kind.
+  func close(_ descriptor: Int32) {
+    files.remove(descriptor)?.closed(on: self)
+  }
+
+  /// Closes a file that never got a descriptor.
+  func close(_ file: any OpenFile) { file.closed(on: self) }
+
+  /// Maps and remembers which file the mapping keeps alive.
+  func map(_ request: MappingRequest, of file: any OpenFile) throws(Errno) -> UInt {
+    let address = try file.map(request, on: self)
+    mappings[address] = (file, request.length)
+    return address
+  }
+
+  /// Unmaps, and lets the file go that the mapping kept alive.
+  func unmap(address: UInt, length: Int) {
+    MemoryCalls.unmap(address: address, length: length)
+    mappings.removeValue(forKey: address)?.file.unmapped(on: self)
+  }
+
+  // MARK: DMA
+
+  /// Whether a member's driver uses kernel DMA; these drivers do not.
+  func driversUseDMA(of group: GroupState) -> Bool {
+    functions.contains { function in
+      guard function.group === group, let driver = function.driver else { return false }
+      return !Self.driversWithoutDMA.contains(driver)
+    }
+  }
+
+  static let driversWithoutDMA: Set<String> = ["vfio-pci", "pci-stub", "pcieport"]
+
+  /// Binds a device to a context: interrupts must be isolated and the group's DMA free.
+  func bind(_ device: VFIODevice, to context: IOMMUFDContext) throws(Errno) -> BoundDevice {
+    let group = device.function.group
+    guard group.iommu.remapsInterrupts || description.iommufdAllowsUnsafeInterrupts else {
+      throw .eperm
+    }
+    try group.ownership.claim(for: context, whileDriversUseIt: driversUseDMA(of: group))
+    context.retain()
+    var made: BoundDevice?
+    _ = context.add { identifier in
+      let bound = BoundDevice(identifier: identifier, device: device, context: context)
+      made = bound
+      return .device(bound)
+    }
+    guard let made else { throw .enomem }
+    device.binding = made
+    return made
+  }
+
+  /// Ends all claims of a bound device and its object.
+  func unbind(_ bound: BoundDevice) {
+    bound.context.detachAll(bound)
+    bound.context.remove(bound.identifier)
+    bound.device.binding = nil
+    bound.group.ownership.release()
+    release(bound.context)
+  }
+
+  /// Lets a context go.
+  func release(_ context: IOMMUFDContext) {
+    if context.release() { contexts.removeAll { $0 === context } }
+  }
+
+  /// Checks what pinning the pages of a mapping checks (8.2, step 7).
+  func pin(_ mapping: IOAS.Mapping) throws(Errno) {
+    let length = mapping.iova.upperBound - mapping.iova.lowerBound
+    switch mapping.source {
+    case .memory(let address):
+      let (last, overflow) = address.addingReportingOverflow(length)
+      guard !overflow, last < .max else { throw .efault }
+      guard !overlapsDeviceMemory(address...last) else { throw .efault }
+      try ProcessMemory.check(address..<last + 1, isWritten: mapping.isWritable)
+    case .file(let start, let size):
+      guard let size, start <= size, length < size - start else { throw .einval }
+    }
+  }
+
+  private func overlapsDeviceMemory(_ range: ClosedRange<UInt64>) -> Bool {
+    mappings.contains { address, mapping in
+      range.overlaps(UInt64(address)...(UInt64(address) + UInt64(mapping.length - 1)))
+    }
+  }
+
+  // MARK: Reset
+
+  /// Tries the function's reset methods in order (4.5): `EAGAIN` when it is locked, `ENOTTY` when
+  /// none applies.
+  func tryFunctionReset(_ function: FunctionState) throws(Errno) {
+    guard !function.isLocked else { throw .eagain }
+    for method in function.description.resetMethods {
+      switch method {
+      case .deviceSpecific, .acpi, .flr, .afFLR, .pm:
+        guard FunctionReset.missing(for: method, in: function.config) == nil else { continue }
+      case .bus, .cxlBus:
+        guard isAloneOnBus(function) else { continue }
+      }
+      function.reset()
+      return
+    }
+    throw .enotty
+  }
+
+  /// A bus or slot reset as a function's own method takes nobody else along.
+  private func isAloneOnBus(_ function: FunctionState) -> Bool {
+    guard let bus = bus(of: function), bus.reset != .none else { return false }
+    return functions.filter { $0.address.busAddress == bus.address }.count == 1
+  }
+
+  /// After a last close: resets a whole set that nobody uses when a member still needs it.
+  func resetUnused(setOf device: VFIODevice) {
+    guard let scope = scope(of: device), scope.isWhole, !scope.isInUse, scope.needsReset else {
+      return
+    }
+    // A locked function keeps its mark and is tried again at the next last close.
+    do throws(Errno) { try scope.perform() } catch { return }
+  }
+
+  private func scope(of device: VFIODevice) -> ResetScope? {
+    do throws(Errno) {
+      return try ResetScope(of: device.function, on: self)
+    } catch {
+      return nil
+    }
+  }
+
+  // MARK: Drivers
+
+  private func bindVFIO(_ function: FunctionState) {
+    var index = 0
+    while devices.contains(where: { $0.index == index }) { index += 1 }
+    devices.append(VFIODevice(function: function, index: index, sequence: bindings))
+    bindings += 1
+  }
+
+  /// Probes a driver on a function that has none. `EBUSY` when a user owns the group's DMA and the
+  /// driver needs it.
+  func bindDriver(_ driver: String, to function: FunctionState) throws(Errno) {
+    guard function.driver == nil else { throw .ebusy }
+    if !Self.driversWithoutDMA.contains(driver), function.group.ownership.owner != nil {
+      throw .ebusy
+    }
+    function.driver = driver
+    if driver == "vfio-pci" { bindVFIO(function) }
+  }
+
+  /// Unbinds the driver. A device in use asks its user and stays until the last close; says whether
+  /// it has gone.
+  func unbindDriver(of function: FunctionState) -> Bool {
+    guard let device = device(at: function.address) else {
+      function.driver = nil
+      return true
+    }
+    device.isLeaving = true
+    function.isLocked = true
+    if let event = device.interrupts.request { EventDescriptor.signal(event) }
+    finishLeaving(device)
+    return function.driver == nil
+  }
+
+  /// Completes an unbind that waited for users.
+  func finishLeaving(_ device: VFIODevice) {
+    guard device.isLeaving, device.openCount == 0, !hasFile(of: device) else { return }
+    devices.removeAll { $0 === device }
+    device.function.driver = nil
+    device.function.isLocked = false
+  }
+
+  private func hasFile(of device: VFIODevice) -> Bool {
+    files.all.contains { ($0.file as? VFIODeviceFile)?.device === device }
+  }
+
+  // MARK: Unmasking by eventfd
+
+  /// The eventfds that unmask INTx of a device.
+  var unmaskEvents: [Int32] { devices.compactMap(\.interrupts.unmask) }
+
+  /// Takes the count of an eventfd and unmasks the device it belongs to.
+  func unmask(by event: Int32) {
+    for device in devices where device.interrupts.unmask == event {
+      EventDescriptor.drain(event)
+      device.unmaskINTx()
+    }
+  }
+
+  // MARK: Messages and introspection
+
+  /// Says once for each kind of file and command that it is not modelled, and gives `ENOTTY`.
+  func notModelled(_ kind: String, _ request: UInt) -> Errno {
+    let name = "\(kind) command 0x\(String(request, radix: 16))"
+    if reported.insert(name).inserted {
+      report("simulated kernel: \(name) is not modelled, answering ENOTTY")
+    }
+    return .enotty
+  }
+
+  /// What is still held, one line each; empty when nothing is.
+  var heldObjects: [String] {
+    var lines = files.all.map { "descriptor \($0.descriptor): \($0.file.kind)" }
+    for context in contexts {
+      lines.append("iommufd context held \(context.references) times")
+      for identifier in context.objects.keys.sorted() {
+        switch context.objects[identifier] {
+        case .ioas(let ioas): lines.append("ioas \(identifier): \(ioas.mappings.count) mappings")
+        case .device(let bound): lines.append("device \(identifier): \(bound.device.address)")
+        case .table: lines.append("page table \(identifier)")
+        case nil: break
+        }
+      }
+    }
+    for group in groups.values.sorted(by: { $0.number < $1.number }) where group.openFile != nil {
+      lines.append("group \(group.number) open")
+    }
+    for device in devices where device.openCount > 0 || device.interrupts.heldEvents > 0 {
+      lines.append("\(device.address) open, \(device.interrupts.heldEvents) eventfds")
+    }
+    for address in mappings.keys.sorted() {
+      lines.append("device mapping at 0x\(String(address, radix: 16))")
+    }
+    return lines
+  }
+}

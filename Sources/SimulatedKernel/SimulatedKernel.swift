@@ -1,0 +1,212 @@
+internal import CLinux
+internal import Glibc
+package import HostKernel
+package import SystemPackage
+
+/// A Linux host built from a description: the same calls, structures, errnos and order of checks as
+/// Linux 7.2, for its PCI functions, VFIO and iommufd.
+///
+/// `/sys`, `/dev/vfio`, `/dev/iommu` and `/dev/kvm` are the simulated host's (without KVM); every
+/// other path is the real host's. One lock holds all state.
+package final class SimulatedKernel: HostKernel {
+  private let locked: LockedHost
+  private let real = LinuxKernel()
+  private let watcher = UnmaskWatcher()
+
+  /// Builds the host. `report` gets one line for each command that is not modelled; it is called with
+  /// the lock held.
+  package init(
+    _ description: HostDescription,
+    report: @escaping @Sendable (String) -> Void = SimulatedKernel.reportOnStandardError
+  ) {
+    locked = LockedHost(description, report: report)
+  }
+
+  deinit { watcher.stop() }
+
+  /// Writes a line to descriptor 2.
+  package static let reportOnStandardError: @Sendable (String) -> Void = { line in
+    let bytes = Array("\(line)\n".utf8)
+    _ = unsafe bytes.withUnsafeBytes { buffer in
+      guard let base = buffer.baseAddress else { return Int64(0) }
+      return unsafe clinux_write(2, base, buffer.count)
+    }
+  }
+
+  // MARK: Files
+
+  package func open(_ path: String, _ access: FileAccess) throws(Errno) -> Int32 {
+    guard Self.isSimulated(path) else { return try real.open(path, access) }
+    return try locked.state.withLock { host throws(Errno) in
+      guard path.hasPrefix("/sys") else { return try host.open(path, access) }
+      let contents = try SysfsTree(of: host).contents(of: path)
+      guard access == .readOnly else { throw Errno.eacces }
+      return try host.files.add(AttributeFile(contents: contents), named: path)
+    }
+  }
+
+  package func close(_ descriptor: Int32) {
+    locked.state.withLock { $0.close(descriptor) }
+  }
+
+  package func makeEventDescriptor() throws(Errno) -> Int32 {
+    let descriptor = try EventDescriptor.make()
+    locked.state.withLock { $0.files.add(EventFile(), as: descriptor) }
+    return descriptor
+  }
+
+  // MARK: Calls
+
+  package func control(
+    _ descriptor: Int32, _ request: UInt, _ argument: inout MutableRawSpan
+  ) throws(Errno) -> Int32 {
+    let bytes = UserMemory.bytes(of: argument)
+    let answer: Answer? = locked.state.withLock { host in
+      guard let file = host.files[descriptor] else { return nil }
+      var argument = UserArgument(bytes: bytes)
+      let result = Self.attempt { () throws(Errno) in
+        try file.control(request, &argument, on: host)
+      }
+      let hasNewUnmaskEvent = host.hasNewUnmaskEvent
+      host.hasNewUnmaskEvent = false
+      return Answer(
+        bytes: argument.crossedBytes ?? [], result: result, hasNewUnmaskEvent: hasNewUnmaskEvent)
+    }
+    guard let answer else { return try real.control(descriptor, request, &argument) }
+    if answer.hasNewUnmaskEvent { watcher.wake(locked) }
+    UserMemory.copy(answer.bytes, into: &argument)
+    return try answer.result.get()
+  }
+
+  package func control(
+    _ descriptor: Int32, _ request: UInt, value: UInt
+  ) throws(Errno) -> Int32 {
+    let result: Result<Int32, Errno>? = locked.state.withLock { host in
+      guard let file = host.files[descriptor] else { return nil }
+      var argument = UserArgument(address: UInt64(value))
+      return Self.attempt { () throws(Errno) in
+        try file.control(request, &argument, on: host)
+      }
+    }
+    guard let result else { return try real.control(descriptor, request, value: value) }
+    return try result.get()
+  }
+
+  package func read(
+    _ descriptor: Int32, into buffer: inout MutableRawSpan, at offset: UInt64
+  ) throws(Errno) -> Int {
+    let count = buffer.byteCount
+    let result: Result<[UInt8], Errno>? = locked.state.withLock { host in
+      guard let file = host.files[descriptor] else { return nil }
+      return Self.attempt { () throws(Errno) in
+        try file.read(count, at: offset, on: host)
+      }
+    }
+    guard let result else { return try real.read(descriptor, into: &buffer, at: offset) }
+    let bytes = try result.get()
+    UserMemory.copy(bytes, into: &buffer)
+    return bytes.count
+  }
+
+  package func write(
+    _ descriptor: Int32, from buffer: RawSpan, at offset: UInt64
+  ) throws(Errno) -> Int {
+    let bytes = UserMemory.bytes(of: buffer)
+    let result: Result<Int, Errno>? = locked.state.withLock { host in
+      guard let file = host.files[descriptor] else { return nil }
+      return Self.attempt { () throws(Errno) in
+        try file.write(bytes, at: offset, on: host)
+      }
+    }
+    guard let result else { return try real.write(descriptor, from: buffer, at: offset) }
+    return try result.get()
+  }
+
+  package func map(_ request: MappingRequest) throws(Errno) -> UInt {
+    guard let descriptor = request.descriptor else { return try MemoryCalls.map(request) }
+    return try locked.state.withLock { host throws(Errno) in
+      guard let file = host.files[descriptor] else { return try MemoryCalls.map(request) }
+      return try host.map(request, of: file)
+    }
+  }
+
+  package func unmap(address: UInt, length: Int) {
+    locked.state.withLock { $0.unmap(address: address, length: length) }
+  }
+
+  private struct Answer {
+    var bytes: [UInt8]
+    var result: Result<Int32, Errno>
+    var hasNewUnmaskEvent: Bool
+  }
+
+  private static func attempt<Value>(
+    _ body: () throws(Errno) -> Value
+  ) -> Result<Value, Errno> {
+    do throws(Errno) {
+      return .success(try body())
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  // MARK: sysfs and nodes
+
+  package func status(of path: String) throws(Errno) -> FileStatus {
+    guard Self.isSimulated(path) else { return try real.status(of: path) }
+    return try locked.state.withLock { host throws(Errno) in
+      if path.hasPrefix("/sys") {
+        try SysfsTree(of: host).check(path)
+        return FileStatus()
+      }
+      return FileStatus(device: try DeviceNumbers.number(of: path, on: host))
+    }
+  }
+
+  package func entries(of directory: String) throws(Errno) -> [String] {
+    guard Self.isSimulated(directory) else { return try real.entries(of: directory) }
+    return try locked.state.withLock { host throws(Errno) in
+      directory.hasPrefix("/sys")
+        ? try SysfsTree(of: host).entries(of: directory)
+        : try DeviceNumbers.entries(of: directory, on: host)
+    }
+  }
+
+  package func link(at path: String) throws(Errno) -> String {
+    guard Self.isSimulated(path) else { return try real.link(at: path) }
+    return try locked.state.withLock { host throws(Errno) in
+      guard path.hasPrefix("/sys") else {
+        _ = try DeviceNumbers.number(of: path, on: host)
+        throw Errno.einval
+      }
+      return try SysfsTree(of: host).link(at: path)
+    }
+  }
+
+  package func contents(of path: String) throws(Errno) -> [UInt8] {
+    guard Self.isSimulated(path) else { return try real.contents(of: path) }
+    return try locked.state.withLock { host throws(Errno) in
+      guard path.hasPrefix("/sys") else {
+        _ = try DeviceNumbers.number(of: path, on: host)
+        throw Errno.einval
+      }
+      return Array(try SysfsTree(of: host).contents(of: path).prefix(65536))
+    }
+  }
+
+  /// Whether a path is the simulated host's.
+  private static func isSimulated(_ path: String) -> Bool {
+    ["/sys", "/dev/vfio", "/dev/iommu", "/dev/kvm"].contains {
+      path == $0 || path.hasPrefix($0 + "/")
+    }
+  }
+
+  // MARK: Hooks
+
+  /// Runs a change of the host with the lock held.
+  func change<Value: Sendable>(
+    _ body: (SimulatedHost) throws(Errno) -> Value
+  ) throws(Errno) -> Value {
+    try locked.state.withLock { host throws(Errno) in try body(host) }
+  }
+}

@@ -1,0 +1,73 @@
+internal import CLinux
+internal import SystemPackage
+
+/// A container: groups that share one type1 backend (2.4 and 8.5 of the contract).
+final class VFIOContainer: OpenFile {
+  let kind = "container"
+  private(set) var groups: [GroupState] = []
+  private(set) var backend: Type1Backend?
+
+  func control(
+    _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
+  ) throws(Errno) -> Int32 {
+    switch request {
+    case UInt(VFIO_GET_API_VERSION): return VFIO_API_VERSION
+    case UInt(VFIO_CHECK_EXTENSION): return extensionAnswer(argument.value)
+    case UInt(VFIO_SET_IOMMU):
+      try setBackend(argument.value, on: host)
+      return 0
+    default: break
+    }
+    guard let backend else { throw .einval }
+    switch request {
+    case UInt(VFIO_IOMMU_GET_INFO): try backend.info(&argument)
+    case UInt(VFIO_IOMMU_MAP_DMA): try backend.map(argument, on: host)
+    case UInt(VFIO_IOMMU_UNMAP_DMA): try backend.unmap(&argument)
+    case UInt(VFIO_IOMMU_DIRTY_PAGES): try backend.trackDirtyPages(argument, on: host)
+    default: throw .enotty
+    }
+    return 0
+  }
+
+  func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
+    throw .einval
+  }
+
+  func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
+    throw .einval
+  }
+
+  func closed(on host: SimulatedHost) {}
+
+  private func extensionAnswer(_ number: UInt64) -> Int32 {
+    switch number {
+    case UInt64(VFIO_TYPE1_IOMMU), UInt64(VFIO_TYPE1v2_IOMMU), UInt64(VFIO_UNMAP_ALL): 1
+    case UInt64(VFIO_UPDATE_VADDR): backend == nil ? 0 : 1
+    case UInt64(VFIO_DMA_CC_IOMMU):
+      backend != nil && groups.allSatisfy(\.iommu.enforcesCoherency) ? 1 : 0
+    default: 0
+    }
+  }
+
+  private func setBackend(_ number: UInt64, on host: SimulatedHost) throws(Errno) {
+    guard !groups.isEmpty, backend == nil else { throw .einval }
+    let isVersion2 = number == UInt64(VFIO_TYPE1v2_IOMMU)
+    guard isVersion2 || number == UInt64(VFIO_TYPE1_IOMMU) else { throw .enodev }
+    let backend = Type1Backend(isVersion2: isVersion2)
+    for group in groups { try backend.attach(group, on: host) }
+    self.backend = backend
+  }
+
+  /// `VFIO_GROUP_SET_CONTAINER`: takes the group in.
+  func add(_ group: GroupState, on host: SimulatedHost) throws(Errno) {
+    try backend?.attach(group, on: host)
+    groups.append(group)
+  }
+
+  /// Lets a group go; with the last one the backend and all mappings go.
+  func remove(_ group: GroupState) {
+    groups.removeAll { $0 === group }
+    backend?.detach(group)
+    if groups.isEmpty { backend = nil }
+  }
+}

@@ -1,0 +1,173 @@
+internal import CLinux
+internal import HostKernel
+internal import SystemPackage
+
+/// What `VFIO_DEVICE_SET_IRQS` does to each kind of interrupt (9.3 to 9.6 of the contract).
+extension VFIODevice {
+  /// Vectors can be added while MSI-X is on; a function without MSI-X says no.
+  var hasDynamicVectors: Bool {
+    function.description.hasDynamicMSIX
+      && function.config.capability(StandardCapability.msix) != nil
+  }
+
+  func interruptCount(_ index: Int32) -> UInt32 {
+    switch index {
+    case VFIO_PCI_INTX_IRQ_INDEX: return (config?.interruptPin ?? 0) == 0 ? 0 : 1
+    case VFIO_PCI_MSI_IRQ_INDEX:
+      guard let offset = function.config.capability(StandardCapability.msi) else { return 0 }
+      return 1 << UInt32(function.config.word(at: offset + 2) >> 1 & 7)
+    case VFIO_PCI_MSIX_IRQ_INDEX:
+      guard let offset = function.config.capability(StandardCapability.msix) else { return 0 }
+      return UInt32(function.config.word(at: offset + 2) & 0x7FF) + 1
+    case VFIO_PCI_ERR_IRQ_INDEX: return function.isExpress ? 1 : 0
+    case VFIO_PCI_REQ_IRQ_INDEX: return 1
+    default: return 0
+    }
+  }
+
+  // MARK: INTx
+
+  func maskINTx(_ order: InterruptOrder) throws(Errno) {
+    guard interrupts.mode == .intx, order.start == 0, order.count == 1 else { throw .einval }
+    if case .events = order.data { throw .enotty }
+    if order.acts(at: 0) { interrupts.maskINTx() }
+  }
+
+  func unmaskINTx(_ order: InterruptOrder, on host: SimulatedHost) throws(Errno) {
+    guard interrupts.mode == .intx, order.start == 0, order.count == 1 else { throw .einval }
+    guard case .events(let events) = order.data else {
+      if order.acts(at: 0) { unmaskINTx() }
+      return
+    }
+    if events[0] < 0 {
+      interrupts.setUnmask(nil)
+    } else {
+      let event = try ProcessDescriptor.duplicate(event: events[0])
+      guard interrupts.unmask == nil else {
+        _ = clinux_close(event)
+        throw .ebusy
+      }
+      interrupts.setUnmask(event)
+      host.hasNewUnmaskEvent = true
+    }
+  }
+
+  func triggerINTx(_ order: InterruptOrder) throws(Errno) {
+    let isOn = interrupts.mode == .intx
+    if isOn, case .none = order.data, order.count == 0 {
+      interrupts.disable()
+      return
+    }
+    guard isOn || interrupts.mode == .none, order.start == 0, order.count == 1 else {
+      throw .einval
+    }
+    guard case .events(let events) = order.data else {
+      guard isOn else { throw .einval }
+      if order.acts(at: 0), !(config?.disablesInterrupt ?? true) { interrupts.signal(0) }
+      return
+    }
+    let event = events[0] < 0 ? nil : try ProcessDescriptor.duplicate(event: events[0])
+    if isOn {
+      interrupts.setTrigger(0, event)
+    } else {
+      interrupts.enableINTx(event)
+      if config?.disablesInterrupt ?? true { interrupts.maskINTx() }
+    }
+    interruptLineChanged()
+  }
+
+  // MARK: MSI and MSI-X
+
+  func triggerMessages(
+    _ order: InterruptOrder, _ mode: InterruptState.Mode
+  ) throws(Errno) -> Int32 {
+    let isOn = interrupts.mode == mode
+    if isOn, case .none = order.data, order.count == 0 {
+      disableMessages()
+      return 0
+    }
+    guard isOn || interrupts.mode == .none else { throw .einval }
+    guard case .events(let events) = order.data else {
+      guard isOn else { throw .einval }
+      for place in 0..<order.count where order.acts(at: place) {
+        interrupts.signal(order.start + place)
+      }
+      return 0
+    }
+    if isOn {
+      try setVectors(events, from: order.start)
+      return 0
+    }
+    let wanted = order.start + order.count
+    guard wanted > 0 else { throw .erange }
+    // Without interrupt remapping an x86 host has one vector for a function's MSI.
+    if mode == .msi, wanted > 1, !function.group.iommu.remapsInterrupts { return 1 }
+    interrupts.enableMessages(mode, count: wanted)
+    setHardwareEnable(mode, true)
+    do throws(Errno) {
+      try setVectors(events, from: order.start)
+    } catch {
+      disableMessages()
+      throw error
+    }
+    return 0
+  }
+
+  private func disableMessages() {
+    setHardwareEnable(interrupts.mode, false)
+    interrupts.disable()
+  }
+
+  /// Sets triggers in order; a bad one clears all from the first up to itself.
+  private func setVectors(_ events: [Int32], from start: Int) throws(Errno) {
+    for (place, event) in events.enumerated() {
+      do throws(Errno) {
+        try setVector(start + place, event)
+      } catch {
+        for cleared in start...start + place { interrupts.setTrigger(cleared, nil) }
+        throw error
+      }
+    }
+  }
+
+  private func setVector(_ vector: Int, _ event: Int32) throws(Errno) {
+    interrupts.setTrigger(vector, nil)
+    guard event >= 0 else { return }
+    let isDynamic = interrupts.mode == .msix && hasDynamicVectors
+    guard vector < interrupts.allocated || isDynamic else { throw .einval }
+    interrupts.setTrigger(vector, try ProcessDescriptor.duplicate(event: event))
+  }
+
+  /// The enable bits of the hardware follow `SET_IRQS`.
+  private func setHardwareEnable(_ mode: InterruptState.Mode, _ isOn: Bool) {
+    switch mode {
+    case .msi:
+      guard let offset = function.config.capability(StandardCapability.msi) else { return }
+      let control = function.config.word(at: offset + 2) & ~1
+      function.config.write(word: control | (isOn ? 1 : 0), at: offset + 2)
+    case .msix:
+      guard let offset = function.config.capability(StandardCapability.msix) else { return }
+      let control = function.config.word(at: offset + 2) & ~0xC000
+      function.config.write(word: control | (isOn ? 0x8000 : 0), at: offset + 2)
+    case .none, .intx: break
+    }
+  }
+
+  // MARK: Error and request
+
+  func triggerSingle(
+    _ order: InterruptOrder, current: Int32?, set: (Int32?) -> Void
+  ) throws(Errno) {
+    switch order.data {
+    case .none:
+      guard let current else { throw .einval }
+      if order.count == 0 { set(nil) } else { EventDescriptor.signal(current) }
+    case .switches(let switches):
+      guard let isOn = switches.first else { throw .einval }
+      if isOn, let current { EventDescriptor.signal(current) }
+    case .events(let events):
+      guard let event = events.first, event >= -1 else { throw .einval }
+      set(event < 0 ? nil : try ProcessDescriptor.duplicate(event: event))
+    }
+  }
+}

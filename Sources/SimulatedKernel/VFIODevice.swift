@@ -1,0 +1,99 @@
+internal import HostKernel
+internal import SystemPackage
+
+/// A function bound to vfio-pci: what its open files share.
+final class VFIODevice {
+  let function: FunctionState
+  /// The X of `/dev/vfio/devices/vfioX`: the lowest number that was free.
+  let index: Int
+  /// Counts bindings, for the order of members in a set.
+  let sequence: Int
+  /// How many open files have access.
+  private(set) var openCount = 0
+  /// `VFIO_DEVICE_FLAGS_RESET`: the reset tried while opening worked.
+  private(set) var hasReset = false
+  /// What users see as config space; nil while nobody has access.
+  var config: VirtualConfig?
+  var interrupts = InterruptState()
+  /// The iommufd object, whether bound through the own node or through a group.
+  var binding: BoundDevice?
+  /// Bound through its own node, not through a group.
+  var isBoundByNode = false
+  /// The driver is being unbound and waits for users.
+  var isLeaving = false
+  /// Could not be reset at the last close.
+  var needsReset = false
+  var isInLowPower = false
+  private var pristine: HostConfigSpace?
+
+  init(function: FunctionState, index: Int, sequence: Int) {
+    self.function = function
+    self.index = index
+    self.sequence = sequence
+  }
+
+  var address: HostAddress { function.address }
+
+  /// Grants access to one more file; the first prepares the device (3.3 of the contract).
+  func open(on host: SimulatedHost) throws(Errno) {
+    if openCount == 0 { try prepare(on: host) }
+    openCount += 1
+  }
+
+  private func prepare(on host: SimulatedHost) throws(Errno) {
+    guard !function.isLocked else { throw .eagain }
+    var command = function.config.word(at: PCIRegister.command) & ~PCIRegister.commandMaster
+    for bar in function.description.bars {
+      command |= bar.kind == .io ? PCIRegister.commandIO : PCIRegister.commandMemory
+    }
+    // INTx can be masked in the command register, so the register starts with it allowed.
+    command &= ~PCIRegister.commandInterruptDisable
+    function.config.write(word: command, at: PCIRegister.command)
+    do throws(Errno) {
+      try host.tryFunctionReset(function)
+      hasReset = true
+    } catch {
+      hasReset = false
+    }
+    pristine = function.config
+    config = VirtualConfig(of: function.config, function: function.description)
+  }
+
+  /// Takes access from one file; the last one puts the device back (4.6 of the contract).
+  func close(on host: SimulatedHost) {
+    openCount -= 1
+    guard openCount == 0 else { return }
+    interrupts.disableAll()
+    isInLowPower = false
+    config = nil
+    function.setPowerState(0)
+    if let pristine { function.config = pristine }
+    pristine = nil
+    do throws(Errno) {
+      try host.tryFunctionReset(function)
+    } catch {
+      needsReset = true
+    }
+    host.resetUnused(setOf: self)
+    function.releaseMemories()
+  }
+
+  // MARK: Interrupt lines
+
+  /// The host's line changed: delivers what INTx lets through.
+  func interruptLineChanged() {
+    guard function.isInterruptAsserted else { return }
+    interrupts.raiseINTx(isDisabled: config?.disablesInterrupt ?? true)
+  }
+
+  /// Unmasks INTx, by call or by eventfd.
+  func unmaskINTx() {
+    interrupts.unmaskINTx(
+      isAsserted: function.isInterruptAsserted, isDisabled: config?.disablesInterrupt ?? true)
+  }
+
+  /// A fatal or non-fatal error was reported by the function.
+  func signalError() {
+    if let event = interrupts.error { EventDescriptor.signal(event) }
+  }
+}

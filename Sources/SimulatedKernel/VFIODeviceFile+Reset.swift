@@ -1,0 +1,104 @@
+internal import CLinux
+internal import SystemPackage
+
+/// Function reset, hot reset and features (section 4 and 2.8 of the contract).
+extension VFIODeviceFile {
+  /// `VFIO_DEVICE_RESET`.
+  func resetFunction(on host: SimulatedHost) throws(Errno) {
+    guard device.hasReset else { throw .einval }
+    device.function.setPowerState(0)
+    try host.tryFunctionReset(device.function)
+  }
+
+  /// `VFIO_DEVICE_GET_PCI_HOT_RESET_INFO`.
+  func hotResetInfo(_ argument: inout UserArgument, on host: SimulatedHost) throws(Errno) {
+    let size = try argument.argumentSize(minimum: 12)
+    let scope = try ResetScope(of: device.function, on: host)
+    var header = HotResetHeader(
+      argsz: UInt32(size), flags: 0, count: UInt32(scope.functions.count))
+    guard size - 12 >= 8 * scope.functions.count else {
+      try argument.store(header)
+      throw .enospc
+    }
+    var entries: [UInt8] = []
+    if device.isBoundByNode, let context = device.binding?.context {
+      header.flags = UInt32(
+        VFIO_PCI_HOT_RESET_FLAG_DEV_ID | VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED)
+      for function in scope.functions {
+        let identifier = scope.identifier(of: function, for: context, on: host)
+        if identifier == UInt32(bitPattern: VFIO_PCI_DEVID_NOT_OWNED) {
+          header.flags &= ~UInt32(VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED)
+        }
+        entries += Self.entry(identifier, function.address)
+      }
+    } else {
+      for function in scope.functions {
+        entries += Self.entry(function.group.number, function.address)
+      }
+    }
+    try argument.store(entries, at: 12)
+    try argument.store(header)
+  }
+
+  private static func entry(_ number: UInt32, _ address: HostAddress) -> [UInt8] {
+    UserMemory.bytes(of: number) + UserMemory.bytes(of: address.domain)
+      + [address.bus, address.devfn]
+  }
+
+  /// `VFIO_DEVICE_PCI_HOT_RESET`.
+  func hotReset(_ argument: UserArgument, on host: SimulatedHost) throws(Errno) {
+    let header = try argument.load(HotResetHeader.self)
+    guard header.argsz >= 12, header.flags == 0 else { throw .einval }
+    guard (header.count != 0) != device.isBoundByNode else { throw .einval }
+    let scope = try ResetScope(of: device.function, on: host)
+    var proof = ResetScope.Proof.groups([])
+    if device.isBoundByNode, let context = device.binding?.context {
+      proof = .context(context)
+    } else {
+      guard Int(header.count) <= scope.functions.count else { throw .einval }
+      let bytes = try argument.bytes(at: 12, count: 4 * Int(header.count))
+      proof = .groups(try groups(bytes, on: host))
+    }
+    try scope.reset(owning: proof, on: host)
+  }
+
+  private func groups(_ bytes: [UInt8], on host: SimulatedHost) throws(Errno) -> [GroupState] {
+    var groups: [GroupState] = []
+    for place in stride(from: 0, to: bytes.count, by: 4) {
+      let descriptor = UserMemory.value(Int32.self, from: bytes[place..<place + 4])
+      let file = host.files[descriptor]
+      if file == nil { _ = try ProcessDescriptor.kind(of: descriptor) }
+      guard let group = (file as? VFIOGroupFile)?.group else { throw .einval }
+      groups.append(group)
+    }
+    return groups
+  }
+
+  /// `VFIO_DEVICE_FEATURE`: low power only; DMA buffers are not built in.
+  func feature(_ argument: UserArgument, on host: SimulatedHost) throws(Errno) {
+    let size = try argument.argumentSize(minimum: 8)
+    let flags = try argument.load(FeatureHeader.self).flags
+    let isGet = flags & UInt32(VFIO_DEVICE_FEATURE_GET) != 0
+    let isSet = flags & UInt32(VFIO_DEVICE_FEATURE_SET) != 0
+    let isProbe = flags & UInt32(VFIO_DEVICE_FEATURE_PROBE) != 0
+    guard flags & ~UInt32(0x7FFFF) == 0, !(isGet && isSet) || isProbe else { throw .einval }
+    let number = flags & UInt32(VFIO_DEVICE_FEATURE_MASK)
+    switch number {
+    case 3, 5:
+      guard !isGet else { throw .einval }
+      if isProbe { return }
+      guard isSet else { throw .einval }
+      _ = size
+      if number == 5 {
+        device.isInLowPower = false
+      } else {
+        guard !device.isInLowPower else { throw .einval }
+        device.isInLowPower = true
+      }
+    case 4: throw host.notModelled(kind, UInt(VFIO_DEVICE_FEATURE))
+    // Precopy information of a device that cannot migrate is refused this way, even when probed.
+    case 12: throw .einval
+    default: throw .enotty
+    }
+  }
+}

@@ -1,0 +1,144 @@
+internal import CLinux
+internal import SystemPackage
+
+/// The open file of a group node (2.5 of the contract). Device files of the group hold it, so it ends
+/// with the last of them.
+final class VFIOGroupFile: OpenFile {
+  /// What `VFIO_GROUP_SET_CONTAINER` gave the group.
+  enum Container {
+    case native(VFIOContainer)
+    case context(IOMMUFDContext)
+  }
+
+  let kind = "group"
+  let group: GroupState
+  private(set) var container: Container?
+  /// The descriptor and the group's device files.
+  private var references = 1
+  private var deviceFiles = 0
+
+  init(group: GroupState) { self.group = group }
+
+  func control(
+    _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
+  ) throws(Errno) -> Int32 {
+    switch request {
+    case UInt(VFIO_GROUP_GET_STATUS): try status(&argument, on: host)
+    case UInt(VFIO_GROUP_SET_CONTAINER): try setContainer(argument, on: host)
+    case UInt(VFIO_GROUP_UNSET_CONTAINER): try unsetContainer(on: host)
+    case UInt(VFIO_GROUP_GET_DEVICE_FD): return try openDevice(argument.string(), on: host)
+    default: throw .enotty
+    }
+    return 0
+  }
+
+  func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
+    throw .einval
+  }
+
+  func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
+    throw .einval
+  }
+
+  func closed(on host: SimulatedHost) { release(on: host) }
+
+  private func status(
+    _ argument: inout UserArgument, on host: SimulatedHost
+  ) throws(Errno) {
+    _ = try argument.argumentSize(minimum: 8)
+    var status = try argument.load(vfio_group_status.self)
+    if container != nil {
+      status.flags = UInt32(VFIO_GROUP_FLAGS_VIABLE | VFIO_GROUP_FLAGS_CONTAINER_SET)
+    } else {
+      let isFree = group.ownership.owner == nil && !host.driversUseDMA(of: group)
+      status.flags = isFree ? UInt32(VFIO_GROUP_FLAGS_VIABLE) : 0
+    }
+    try argument.store(status)
+  }
+
+  private func setContainer(_ argument: UserArgument, on host: SimulatedHost) throws(Errno) {
+    let descriptor = try argument.load(Int32.self)
+    let file = host.files[descriptor]
+    if file == nil { _ = try ProcessDescriptor.kind(of: descriptor) }
+    guard container == nil else { throw .einval }
+    switch file {
+    case let native as VFIOContainer:
+      try group.ownership.claim(for: self, whileDriversUseIt: host.driversUseDMA(of: group))
+      do throws(Errno) {
+        try native.add(group, on: host)
+      } catch {
+        group.ownership.release()
+        throw error
+      }
+      container = .native(native)
+    case let file as IOMMUFDFile:
+      if file.context.compatibilityIOAS == nil {
+        file.context.compatibilityIOAS = file.context.addIOAS()
+      }
+      file.context.retain()
+      container = .context(file.context)
+    default: throw .ebadfd
+    }
+  }
+
+  private func unsetContainer(on host: SimulatedHost) throws(Errno) {
+    guard let container else { throw .einval }
+    if case .native = container, deviceFiles > 0 { throw .ebusy }
+    dropContainer(container, on: host)
+  }
+
+  private func dropContainer(_ dropped: Container, on host: SimulatedHost) {
+    container = nil
+    switch dropped {
+    case .native(let native):
+      native.remove(group)
+      group.ownership.release()
+    case .context(let context): host.release(context)
+    }
+  }
+
+  /// `VFIO_GROUP_GET_DEVICE_FD`: the PCI name, then blanks and at most one token.
+  private func openDevice(_ text: String, on host: SimulatedHost) throws(Errno) -> Int32 {
+    let words = text.split(separator: " ", omittingEmptySubsequences: true)
+    guard let name = words.first, !text.hasPrefix(" ") else { throw .enodev }
+    for (index, option) in words.dropFirst().enumerated() {
+      guard index == 0, option.hasPrefix("vf_token="), option.utf8.count == 9 + 36 else {
+        throw .einval
+      }
+    }
+    guard let address = HostAddress(String(name)), let device = host.device(at: address),
+      device.function.group === group, !device.isLeaving
+    else { throw .enodev }
+    // The model has no functions with tokens: giving one is refused.
+    guard words.count == 1 else { throw .einval }
+    guard let container else { throw .einval }
+    if case .native(let native) = container, native.backend == nil { throw .einval }
+    let file = VFIODeviceFile(device: device, group: self)
+    try file.openThroughGroup(container, on: host)
+    retain()
+    do throws(Errno) {
+      return try host.files.add(file, named: "vfio device \(address)")
+    } catch {
+      host.close(file)
+      throw error
+    }
+  }
+
+  private func retain() {
+    references += 1
+    deviceFiles += 1
+  }
+
+  /// A device file has gone.
+  func releaseDeviceFile(on host: SimulatedHost) {
+    deviceFiles -= 1
+    release(on: host)
+  }
+
+  private func release(on host: SimulatedHost) {
+    references -= 1
+    guard references == 0 else { return }
+    if let container { dropContainer(container, on: host) }
+    group.openFile = nil
+  }
+}

@@ -1,0 +1,78 @@
+import EventLoop
+import HostKernel
+import Machine
+import SimulatedKernel
+import SystemPackage
+import Testing
+
+@Suite(.serialized) struct FaultTests {
+  static let cases: [(host: String, arguments: [String])] = [
+    ("x710-pair", RecordedResetTests.pair),
+    (
+      "e1000e-pair",
+      [
+        "-device", "vfio-pci,host=0000:81:00.0", "-device", "vfio-pci,host=0000:81:00.1",
+      ]
+    ),
+    (
+      "e1000e-pair",
+      [
+        "-object", "iommufd,id=i", "-device", "vfio-pci,host=0000:81:00.0,iommufd=i",
+        "-device", "vfio-pci,host=0000:81:00.1,iommufd=i",
+      ]
+    ),
+    (
+      "nvme-flr",
+      ["-object", "iommufd,id=i", "-device", "vfio-pci,host=0000:83:00.0,iommufd=i"]
+    ),
+    ("nvme-flr", ["-device", "vfio-pci,host=0000:83:00.0,x-no-mmap=on"]),
+    ("native-driver-peer", ["-device", "vfio-pci,host=0000:81:00.0"]),
+    (
+      "native-driver-peer",
+      ["-object", "iommufd,id=i", "-device", "vfio-pci,host=0000:81:00.0,iommufd=i"]
+    ),
+    (
+      "separate-groups",
+      ["-device", "vfio-pci,host=0000:82:00.0", "-device", "vfio-pci,host=0000:82:00.1"]
+    ),
+  ]
+
+  @Test(arguments: cases.indices)
+  func whicheverCallFailsNothingIsLeftOpen(index: Int) throws {
+    let (name, arguments) = Self.cases[index]
+    let host = try Checkout.host(name)
+    try MainLoop.own {
+      var number = 1
+      while true {
+        let kernel = SimulatedKernel(host, report: { _ in })
+        let faulty = FaultInjectingKernel(kernel, failing: number, with: .ioError)
+        do {
+          let machine = try SimulatedMachine(arguments, on: faulty)
+          _ = machine.traceReset()
+        } catch let error as MachineError {
+          #expect(!(error.lines.first ?? "").isEmpty)
+        }
+        #expect(kernel.openObjects == [], "call \(number) of \(name) failed")
+        if !faulty.hasFailed { break }
+        number += 1
+      }
+      #expect(number > 8)
+    }
+  }
+
+  /// In a process of its own, since other tests open and close descriptors meanwhile.
+  @Test func theProcessHasAsManyDescriptorsAfterAMachineAsBefore() async {
+    await #expect(processExitsWith: .success) {
+      try MainLoop.own {
+        for (name, arguments) in FaultTests.cases {
+          let host = try Checkout.host(name)
+          let before = try openDescriptorCount()
+          if let machine = try? SimulatedMachine(arguments, on: SimulatedKernel(host)) {
+            _ = machine.traceReset()
+          }
+          #expect(try openDescriptorCount() == before, "\(name) \(arguments)")
+        }
+      }
+    }
+  }
+}
