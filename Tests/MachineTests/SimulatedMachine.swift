@@ -31,8 +31,9 @@ import Tracing
   }
 
   static func configuration(_ arguments: [String]) throws -> Configuration {
-    let common = ["-accel", "qtest", "-m", "16M", "-S", "-nodefaults"]
-    let request = try CommandLineParser.parse(common + arguments) {
+    var words = ["-m", "16M", "-S", "-nodefaults"] + arguments
+    if !arguments.contains("-accel") { words += ["-accel", "qtest"] }
+    let request = try CommandLineParser.parse(words) {
       (_: String) throws(UnreadableFile) -> [UInt8] in throw UnreadableFile(errorNumber: ENOENT)
     }
     guard case .run(let configuration) = request else { throw Unexpected() }
