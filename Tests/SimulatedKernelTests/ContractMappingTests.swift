@@ -55,6 +55,30 @@ struct ContractMappingTests {
     return (words, command.num_iovas, command.out_iova_alignment, failure)
   }
 
+  @Test("486, 492: what other IOMMU drivers tell", arguments: [false, true])
+  func otherDrivers(_ isAMD: Bool) throws {
+    let host = try ContractHost { description in
+      for index in description.iommus.indices where description.iommus[index].name == "scalable" {
+        description.iommus[index].kind = isAMD ? .amd(features: 7, features2: 9) : .silent
+        description.iommus[index].pasidLimit = (1 << 20) - 1
+      }
+    }
+    let fd = try host.iommufd()
+    let p = try host.bound(ContractHost.p, fd)
+    let buffer = try host.memory(pages: 1)
+    try pokeWords(buffer, [.max, .max, .max, .max, .max])
+    let space = Space(
+      iommufd: fd, device: p.descriptor, deviceIdentifier: p.identifier, ioas: 0)
+    let words = try Self.info(host, space, flags: isAMD ? 0 : 1, room: 20, buffer: buffer, type: 0)
+    #expect(words[3] == (isAMD ? 16 : 0))
+    #expect(words[6] == (isAMD ? 4 : 0))
+    #expect(words[7] == 19)
+    #expect(words[8] == 4)
+    #expect(
+      try (0..<5).map { try peekWord(buffer + UInt64($0) * 4) }
+        == (isAMD ? [7, 0, 9, 0, 0] : [0, 0, 0, 0, 0]))
+  }
+
   static let mappings: [ContractCase] = [
     ContractCase(350, "nothing attached: one range; 351 attached; 352 no room; 353; 354") { host in
       let space = try space(host, attached: false)
