@@ -238,7 +238,8 @@ package final class VFIODevice {
     let fixed = MemoryLayout<vfio_pci_hot_reset_info>.size
     let entry = MemoryLayout<vfio_pci_dependent_device>.size
     var count = 0
-    // The set may grow between the two calls; a set that keeps growing ends in the kernel's error.
+    var failure = Errno.noSpace
+    // The set may change between the two calls; one that keeps changing ends in the kernel's error.
     for _ in 0..<8 {
       request.argsz = UInt32(fixed + count * entry)
       var argument = ArgumentBytes(request, trailing: count * entry)
@@ -249,11 +250,12 @@ package final class VFIODevice {
         let wanted = Int(argument.load(vfio_pci_hot_reset_info.self, at: 0)?.count ?? 0)
         guard wanted > count, wanted <= HotResetInfo.largestCount else { throw .noSpace }
         count = wanted
+        failure = .noSpace
       } catch .resourceTemporarilyUnavailable {
-        continue
+        failure = .resourceTemporarilyUnavailable
       }
     }
-    throw .noSpace
+    throw failure
   }
 
   /// Resets every function of the set at once (`VFIO_DEVICE_PCI_HOT_RESET`).

@@ -57,8 +57,14 @@ struct MachineRun {
       servers.append(try serve(.qmp(Version.qmp), monitor, machine))
     }
     if let qtest = configuration.qtest { servers.append(try serve(.qtest, qtest, machine)) }
-    let interrupt = MainLoop.onSignal(.interrupt) { machine.shutdown(.hostSignal) }
-    let terminate = MainLoop.onSignal(.terminate) { machine.shutdown(.hostSignal) }
+    func end(on signal: LoopSignal) -> EventSource {
+      MainLoop.onSignal(signal) {
+        diagnostics.error("terminating on signal \(signal.number)")
+        machine.shutdown(.hostSignal)
+      }
+    }
+    let interrupt = end(on: .interrupt)
+    let terminate = end(on: .terminate)
     let status = MainLoop.run()
     _ = consume interrupt
     _ = consume terminate
