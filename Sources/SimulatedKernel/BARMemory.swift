@@ -53,11 +53,17 @@ final class BARMemory {
     }
   }
 
-  /// All registers, or nil when none was ever written.
-  var contents: [UInt8]? {
-    // Linux: SEEK_DATA (3) finds the first page that the file has, and fails when it has none.
-    guard lseek(descriptor, 0, 3) >= 0 else { return nil }
-    return read(at: 0, count: size)
+  /// The registers that were ever written, in whole pages with their offsets.
+  var writtenPages: [(offset: Int, bytes: [UInt8])] {
+    var pages: [(offset: Int, bytes: [UInt8])] = []
+    var end = 0
+    // Linux: SEEK_DATA (3) finds the next page that the file has, SEEK_HOLE (4) the next it lacks.
+    while case let start = lseek(descriptor, end, 3), start >= 0, start < size {
+      end = min(size, lseek(descriptor, start, 4))
+      guard end > start else { break }
+      pages.append((start, read(at: start, count: end - start)))
+    }
+    return pages
   }
 
   /// Puts all registers back to zero; existing mappings see it.

@@ -18,7 +18,7 @@ final class FunctionState {
   private(set) var resetCount = 0
   private var memories: [Int: BARMemory] = [:]
   /// What BARs hold while nobody needs them as memory.
-  private var kept: [Int: [UInt8]] = [:]
+  private var kept: [Int: [(offset: Int, bytes: [UInt8])]] = [:]
 
   init(_ description: HostFunction, group: GroupState) {
     self.description = description
@@ -33,7 +33,9 @@ final class FunctionState {
   func memory(_ bar: HostBAR) throws(Errno) -> BARMemory {
     if let memory = memories[bar.index] { return memory }
     let memory = try BARMemory(name: "\(address) BAR \(bar.index)", size: bar.size)
-    if let bytes = kept.removeValue(forKey: bar.index) { memory.write(bytes[...], at: 0) }
+    for page in kept.removeValue(forKey: bar.index) ?? [] {
+      memory.write(page.bytes[...], at: page.offset)
+    }
     memories[bar.index] = memory
     return memory
   }
@@ -70,9 +72,7 @@ final class FunctionState {
 
   /// Gives the memory of all BARs back, keeping what they hold.
   func releaseMemories() {
-    for (index, memory) in memories {
-      if let bytes = memory.contents { kept[index] = bytes }
-    }
+    for (index, memory) in memories { kept[index] = memory.writtenPages }
     memories.removeAll()
   }
 }

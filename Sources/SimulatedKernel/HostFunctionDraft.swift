@@ -48,8 +48,17 @@ struct HostFunctionDraft {
       try readHeader(fields)
       try readCapabilities(fields)
     }
+    try checkDriver(fields)
     try readInterrupt(fields)
     try readResetMethods(fields)
+  }
+
+  private func checkDriver(_ fields: YAMLFields) throws(HostDescriptionError) {
+    guard driver == "vfio-pci", let rawConfig, rawConfig[PCIRegister.headerType] & 0x7F != 0 else {
+      return
+    }
+    throw (fields["driver"] ?? place).mistake(
+      .contradiction("vfio-pci binds only to functions with a type 0 header"))
   }
 
   private static func driver(_ fields: YAMLFields) throws(HostDescriptionError) -> String? {

@@ -71,8 +71,7 @@ extension IOMMUFDFile {
   }
 
   private func mapDMA(_ argument: UserArgument, on host: SimulatedHost) throws(Errno) {
-    let size = try argument.argumentSize(minimum: 32)
-    _ = size
+    _ = try argument.argumentSize(minimum: 32)
     let command = try argument.load(vfio_iommu_type1_dma_map.self)
     guard command.flags & ~3 == 0 else { throw .einval }
     let ioas = try compatible()
@@ -84,7 +83,7 @@ extension IOMMUFDFile {
 
   private func unmapDMA(_ argument: inout UserArgument) throws(Errno) {
     _ = try argument.argumentSize(minimum: 24)
-    var command = try argument.load(DMAUnmapHeader.self)
+    var command = try argument.load(vfio_iommu_type1_dma_unmap.self)
     guard command.flags & ~UInt32(VFIO_DMA_UNMAP_FLAG_ALL) == 0 else { throw .einval }
     let ioas = try compatible()
     var failure: Errno?

@@ -55,27 +55,27 @@ extension IOMMUFDFile {
 
   /// `IOMMU_GET_HW_INFO` (section 6.1 and 6.2 of the contract).
   func hardwareInfo(_ argument: inout UserArgument, size: Int) throws(Errno) {
-    var command = try argument.load(HardwareInfoCommand.self, count: size)
+    var command = try argument.load(iommu_hw_info.self, count: size)
     let requestsType = command.flags & UInt32(IOMMU_HW_INFO_FLAG_INPUT_TYPE) != 0
     guard command.flags & ~UInt32(IOMMU_HW_INFO_FLAG_INPUT_TYPE) == 0 else { throw .eopnotsupp }
-    let reserved = command.reserved
+    let reserved = command.__reserved
     guard reserved.0 == 0, reserved.1 == 0, reserved.2 == 0 else { throw .eopnotsupp }
-    let device = try context.device(command.deviceIdentifier)
+    let device = try context.device(command.dev_id)
     let info = device.group.iommu.hardwareInfo
-    if requestsType, info.type != IOMMU_HW_INFO_TYPE_NONE, command.type != 0,
-      command.type != UInt32(info.type)
+    if requestsType, info.type != IOMMU_HW_INFO_TYPE_NONE, command.out_data_type != 0,
+      command.out_data_type != UInt32(info.type)
     {
       throw .eopnotsupp
     }
-    let room = Int(command.dataLength)
+    let room = Int(command.data_len)
     guard room <= 1 << 20 else { throw .efault }
     let padding = [UInt8](repeating: 0, count: max(0, room - info.data.count))
-    try UserMemory.write(Array(info.data.prefix(room)) + padding, to: command.dataAddress)
-    command.dataLength = UInt32(info.data.count)
-    command.type = UInt32(info.type)
+    try UserMemory.write(Array(info.data.prefix(room)) + padding, to: command.data_uptr)
+    command.data_len = UInt32(info.data.count)
+    command.out_data_type = UInt32(info.type)
     let function = device.device.function
-    command.pasidLog2 = function.pasidLog2
-    command.capabilities = function.hardwareCapabilities
+    command.out_max_pasid_log2 = function.pasidLog2
+    command.out_capabilities = function.hardwareCapabilities
     try argument.store(command, count: size)
   }
 }

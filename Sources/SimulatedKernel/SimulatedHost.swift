@@ -95,6 +95,12 @@ final class SimulatedHost {
     files.remove(descriptor)?.closed(on: self)
   }
 
+  /// Closes whatever is still open and undoes what is still mapped.
+  func closeAll() {
+    for (address, mapping) in mappings { unmap(address: address, length: mapping.length) }
+    for (descriptor, _) in files.all { close(descriptor) }
+  }
+
   /// Closes a file that never got a descriptor.
   func close(_ file: any OpenFile) { file.closed(on: self) }
 

@@ -22,7 +22,10 @@ package final class SimulatedKernel: HostKernel {
     locked = LockedHost(description, report: report)
   }
 
-  deinit { watcher.stop() }
+  deinit {
+    watcher.stop()
+    locked.state.withLock { $0.closeAll() }
+  }
 
   /// Writes a line to descriptor 2.
   package static let reportOnStandardError: @Sendable (String) -> Void = { line in

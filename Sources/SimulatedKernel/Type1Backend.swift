@@ -43,6 +43,7 @@ final class Type1Backend {
     guard group.iommu.remapsInterrupts || host.description.type1AllowsUnsafeInterrupts else {
       throw .eperm
     }
+    guard pageSizes & group.iommu.pageSizes != 0 else { throw .einval }
     let usable = Self.usable(of: groups + [group])
     for mapping in mappings {
       let fits = usable.contains {
@@ -109,7 +110,7 @@ final class Type1Backend {
   /// `VFIO_IOMMU_UNMAP_DMA`.
   func unmap(_ argument: inout UserArgument) throws(Errno) {
     _ = try argument.argumentSize(minimum: 24)
-    var command = try argument.load(DMAUnmapHeader.self)
+    var command = try argument.load(vfio_iommu_type1_dma_unmap.self)
     guard command.flags & ~7 == 0 else { throw .einval }
     let isAll = command.flags & UInt32(VFIO_DMA_UNMAP_FLAG_ALL) != 0
     let isAddress = command.flags & UInt32(VFIO_DMA_UNMAP_FLAG_VADDR) != 0

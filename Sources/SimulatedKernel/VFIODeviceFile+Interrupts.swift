@@ -24,8 +24,8 @@ extension VFIODeviceFile {
   func setInterrupts(
     _ argument: UserArgument, on host: SimulatedHost
   ) throws(Errno) -> Int32 {
-    let fixed = MemoryLayout<InterruptSetHeader>.size
-    let header = try argument.load(InterruptSetHeader.self)
+    let fixed = MemoryLayout<vfio_irq_set>.size
+    let header = try argument.load(vfio_irq_set.self)
     let known: UInt32 = 0x3F
     guard header.argsz >= UInt32(fixed), header.index < UInt32(VFIO_PCI_NUM_IRQS),
       header.count < UInt32.max - header.start, header.flags & ~known == 0

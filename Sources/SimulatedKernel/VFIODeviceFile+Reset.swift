@@ -14,7 +14,7 @@ extension VFIODeviceFile {
   func hotResetInfo(_ argument: inout UserArgument, on host: SimulatedHost) throws(Errno) {
     let size = try argument.argumentSize(minimum: 12)
     let scope = try ResetScope(of: device.function, on: host)
-    var header = HotResetHeader(
+    var header = vfio_pci_hot_reset_info(
       argsz: UInt32(size), flags: 0, count: UInt32(scope.functions.count))
     guard size - 12 >= 8 * scope.functions.count else {
       try argument.store(header)
@@ -47,7 +47,7 @@ extension VFIODeviceFile {
 
   /// `VFIO_DEVICE_PCI_HOT_RESET`.
   func hotReset(_ argument: UserArgument, on host: SimulatedHost) throws(Errno) {
-    let header = try argument.load(HotResetHeader.self)
+    let header = try argument.load(vfio_pci_hot_reset.self)
     guard header.argsz >= 12, header.flags == 0 else { throw .einval }
     guard (header.count != 0) != device.isBoundByNode else { throw .einval }
     let scope = try ResetScope(of: device.function, on: host)
@@ -76,8 +76,8 @@ extension VFIODeviceFile {
 
   /// `VFIO_DEVICE_FEATURE`: low power only; DMA buffers are not built in.
   func feature(_ argument: UserArgument, on host: SimulatedHost) throws(Errno) {
-    let size = try argument.argumentSize(minimum: 8)
-    let flags = try argument.load(FeatureHeader.self).flags
+    _ = try argument.argumentSize(minimum: 8)
+    let flags = try argument.load(vfio_device_feature.self).flags
     let isGet = flags & UInt32(VFIO_DEVICE_FEATURE_GET) != 0
     let isSet = flags & UInt32(VFIO_DEVICE_FEATURE_SET) != 0
     let isProbe = flags & UInt32(VFIO_DEVICE_FEATURE_PROBE) != 0
@@ -88,7 +88,6 @@ extension VFIODeviceFile {
       guard !isGet else { throw .einval }
       if isProbe { return }
       guard isSet else { throw .einval }
-      _ = size
       if number == 5 {
         device.isInLowPower = false
       } else {

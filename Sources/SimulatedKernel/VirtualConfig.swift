@@ -27,7 +27,7 @@ struct VirtualConfig {
     writable = Array(repeating: 0xFF, count: config.size)
     owner = Array(repeating: nil, count: config.size)
     bars = function.bars
-    romSize = function.hasValidROM ? function.rom?.size ?? 0 : 0
+    romSize = function.rom?.size ?? 0
     describeHeader(interruptPin: function.irq == nil ? 0 : config.byte(at: 0x3D))
     linkStandard(config)
     linkExtended(config)
