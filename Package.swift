@@ -84,7 +84,11 @@ let package = Package(
     tests("EventLoopTests", ["EventLoop"]),
     tests("HypervisorTests", ["Hypervisor", "CLinux", "HostKernel", system]),
     tests(
-      "PassthroughTests", ["Passthrough", "VFIO", "SimulatedKernel", "HostKernel", "PCI", system]),
+      "PassthroughTests",
+      [
+        "Passthrough", "VFIO", "SimulatedKernel", "Hypervisor", "HostKernel", "Tracing", "PCI",
+        system,
+      ]),
     tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", system]),
     tests("CommandLineTests", ["CommandLine", "Tracing", "PCI"]),
     tests(

@@ -76,11 +76,11 @@ package final class DMAListener: MemoryListener {
     let (start, overflow) = section.start.addingReportingOverflow(pageSize - 1)
     guard !overflow else { return nil }
     let first = start & ~(pageSize - 1)
-    // One past the last address, rounded down; 0 stands for 2^64.
-    let end = (section.last &+ 1) & ~(pageSize - 1)
-    let last = end &- 1
-    guard end == 0 || end > first else { return nil }
-    return first...last
+    // One past the last address, rounded down, unless it is 2^64.
+    let (next, isEndOfSpace) = section.last.addingReportingOverflow(1)
+    guard !isEndOfSpace else { return first...section.last }
+    let end = next & ~(pageSize - 1)
+    return end > first ? first...(end - 1) : nil
   }
 
   private func skip(_ word: String, _ section: MemorySection) {

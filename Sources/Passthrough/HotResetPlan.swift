@@ -159,6 +159,8 @@ package struct HotResetPlan: Equatable {
       refusal = .affectsOthers(other.name)
       return true
     case .multi:
+      // A function that is reported twice rests already.
+      guard !affected.contains(other.index) else { return false }
       steps.append(.quiesce(other.index))
       affected.append(other.index)
       return false
