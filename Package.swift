@@ -45,6 +45,7 @@ let package = Package(
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CJSON", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"])]),
     .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
+    .target(name: "CTwin"),
 
     room("HostKernel", ["CLinux", system]),
     room("Tracing", ["CLinux", "HostKernel", system]),
@@ -75,6 +76,7 @@ let package = Package(
       ]),
     program("swiftvmm-trace", ["TraceComparison", argumentParser]),
     program("swiftvmm-lab", ["Lab", argumentParser]),
+    program("swiftvmm-benchmark", ["CTwin", "Tracing"]),
 
     tests("TracingTests", ["Tracing", "HostKernel"]),
     tests("PCITests", ["PCI"]),
