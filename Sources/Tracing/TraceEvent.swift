@@ -1,7 +1,7 @@
 /// A trace event that this program can emit, by QEMU's name in lower camel case.
 ///
 /// The raw value indexes `TraceEvent.definitions`, which holds names and formats.
-package enum TraceEvent: Int, CaseIterable, Sendable {
+public enum TraceEvent: Int, CaseIterable, Sendable {
   case vfioMdev
   case vfioPciPopulateDeviceConfig
   case vfioPciPopulateDeviceGetIrqInfoFailure

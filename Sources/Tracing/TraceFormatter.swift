@@ -1,5 +1,5 @@
 /// One argument of a trace line.
-package enum TraceArgument: Sendable, Equatable {
+public enum TraceArgument: Sendable, Equatable {
   case text(String)
   /// Any integer by its bit pattern; the conversion decides about sign and width.
   case word(UInt64)

@@ -1,13 +1,13 @@
 internal import CLinux
 internal import HostKernel
-package import Synchronization
+public import Synchronization
 
 /// The trace of one machine: which events are on, in which dialect they print, and where to.
 ///
 /// A disabled event costs one relaxed load and a branch; its arguments are not computed. Enabled
 /// lines are formatted and written one at a time under a lock, so they never interleave. Any thread
 /// may emit and any thread may switch events.
-package final class Tracer: Sendable {
+public final class Tracer: Sendable {
   @usableFromInline let enabled: InlineArray<128, Atomic<Bool>>
   private let output: Locked<Output>
   package let dialect: TraceDialect
@@ -32,13 +32,13 @@ package final class Tracer: Sendable {
 
   /// Whether an event is on.
   @inlinable
-  package func isEnabled(_ event: TraceEvent) -> Bool {
+  public func isEnabled(_ event: TraceEvent) -> Bool {
     enabled[event.rawValue].load(ordering: .relaxed)
   }
 
   /// Writes one line if the event is on; `arguments` is evaluated only then.
   @inlinable
-  package func emit(_ event: TraceEvent, _ arguments: @autoclosure () -> [TraceArgument]) {
+  public func emit(_ event: TraceEvent, _ arguments: @autoclosure () -> [TraceArgument]) {
     if enabled[event.rawValue].load(ordering: .relaxed) {
       write(event, arguments())
     }
