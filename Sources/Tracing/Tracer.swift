@@ -39,7 +39,7 @@ public final class Tracer: Sendable {
   /// Writes one line if the event is on; `arguments` is evaluated only then.
   @inlinable
   public func emit(_ event: TraceEvent, _ arguments: @autoclosure () -> [TraceArgument]) {
-    if enabled[event.rawValue].load(ordering: .relaxed) {
+    if _slowPath(enabled[event.rawValue].load(ordering: .relaxed)) {
       write(event, arguments())
     }
   }
