@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <time.h>
 
-static atomic_bool is_enabled;
+/* Not static: the compiler may not take it that nobody switches the points on. */
+atomic_bool ctwin_is_enabled;
 static char buffer[256];
 
 static uint64_t now(void) {
@@ -31,7 +32,7 @@ __attribute__((noinline)) static void format(const char *device, uint64_t value)
 }
 
 static inline __attribute__((always_inline)) void point(const char *device, uint64_t value) {
-  if (__builtin_expect(atomic_load_explicit(&is_enabled, memory_order_relaxed), 0))
+  if (__builtin_expect(atomic_load_explicit(&ctwin_is_enabled, memory_order_relaxed), 0))
     format(device, value);
 }
 

@@ -8,9 +8,20 @@ internal import Tracing
 /// so that other work on the machine disturbs the ratio least.
 @main struct Benchmark {
   private static let device = "0000:81:00.0"
-  private static let rounds = 9
-  private static let shortCalls: UInt64 = 4_000_000
-  private static let longCalls: UInt64 = 200_000
+  private static let rounds = 25
+
+  /// The fastest of several rounds of calls.
+  private struct Fastest {
+    let calls: UInt64
+    /// Nanoseconds of one call.
+    private(set) var nanoseconds = Double.infinity
+
+    init(calls: UInt64) { self.calls = calls }
+
+    mutating func take(_ round: (UInt64) -> UInt64) {
+      nanoseconds = min(nanoseconds, Double(round(calls)) / Double(calls))
+    }
+  }
 
   static func main() {
     guard linesAgree() else {
@@ -20,29 +31,34 @@ internal import Tracing
     let tracer = Tracer(to: DroppingSink())
     let point = TracePoint(tracer: tracer, device: device)
 
-    let empty = best(shortCalls) { point.timeOfEmpty(calls: $0) }
-    let emptyTwin = best(shortCalls) { ctwin_time_empty($0) }
-    let disabled = best(shortCalls) { point.timeOfDisabled(calls: $0) }
-    let disabledTwin = best(shortCalls) { ctwin_time_disabled($0) }
+    var empty = Fastest(calls: 2_000_000)
+    var emptyTwin = empty
+    var disabled = empty
+    var disabledTwin = empty
+    for _ in 0..<rounds {
+      empty.take(point.timeOfEmpty)
+      emptyTwin.take(ctwin_time_empty)
+      disabled.take(point.timeOfDisabled)
+      disabledTwin.take(ctwin_time_disabled)
+    }
+    let points = Double(TracePoint.pointsPerCall)
     row(
-      "trace point, off", (disabled - empty) / Double(TracePoint.pointsPerCall),
+      "trace point, off", (disabled.nanoseconds - empty.nanoseconds) / points,
       "relaxed load and branch in C",
-      (disabledTwin - emptyTwin) / Double(TracePoint.pointsPerCall))
+      (disabledTwin.nanoseconds - emptyTwin.nanoseconds) / points)
 
     tracer.set("*", enabled: true)
-    let enabled = best(longCalls) { point.timeOfEnabled(calls: $0) }
-    let formatTwin = best(longCalls) { calls in
-      unsafe device.withCString { unsafe ctwin_time_format($0, calls) }
+    var enabled = Fastest(calls: 100_000)
+    var formatTwin = enabled
+    for _ in 0..<rounds {
+      enabled.take(point.timeOfEnabled)
+      formatTwin.take { calls in
+        unsafe device.withCString { unsafe ctwin_time_format($0, calls) }
+      }
     }
     row(
-      "trace point, on, line formatted and dropped", enabled - empty,
-      "snprintf of the same line in C", formatTwin - emptyTwin)
-  }
-
-  /// Nanoseconds of one call in the fastest round.
-  private static func best(_ calls: UInt64, _ round: (UInt64) -> UInt64) -> Double {
-    let fastest = (0..<rounds).map { _ in round(calls) }.min() ?? 0
-    return Double(fastest) / Double(calls)
+      "trace point, on, line formatted and dropped", enabled.nanoseconds - empty.nanoseconds,
+      "snprintf of the same line in C", formatTwin.nanoseconds - emptyTwin.nanoseconds)
   }
 
   /// Whether the trace point and its twin print the same bytes.

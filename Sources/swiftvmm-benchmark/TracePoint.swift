@@ -3,7 +3,7 @@ internal import Tracing
 
 /// A trace point as the VFIO client has them, in calls that the compiler cannot fold away.
 ///
-/// The line is that of a BAR read: a text and four numbers. `TwinPoint` prints the same bytes in C.
+/// The line is that of a BAR read: a text and four numbers. `ctwin_format` prints the same bytes in C.
 struct TracePoint {
   /// How many points one call of `disabled` passes.
   static let pointsPerCall: UInt64 = 16
