@@ -29,7 +29,7 @@ import Tracing
     while !machine.trace.lines.contains(where: { $0.hasPrefix(text) }) { MainLoop.turn() }
   }
 
-  @Test(.timeLimit(.minutes(1)))
+  @Test(.timeLimit(.minutes(15)))
   func anInterruptUnmapsTheBARsUntilAnAccessEndsItAndTheTimerMapsThemAgain() throws {
     try MainLoop.own {
       let kernel = SimulatedKernel(try Checkout.host("e1000e-pair"))
@@ -66,7 +66,7 @@ import Tracing
     }
   }
 
-  @Test(.timeLimit(.minutes(1)))
+  @Test(.timeLimit(.minutes(15)))
   func anInterruptThatIsStillAssertedAfterItsEndComesAgain() throws {
     try MainLoop.own {
       let kernel = SimulatedKernel(try Checkout.host("e1000e-pair"))
