@@ -40,7 +40,7 @@ import Testing
   @Test func aHandlerMayCancelOneThatWouldComeAfterIt() throws {
     let event = try EventDescriptor(on: kernel)
     var second: WatchToken?
-    _ = sources.watch(event.rawValue) { [sources, log] in
+    _ = sources.watch(event.rawValue) { [unowned sources, log] in
       log.words.append("first")
       if let second { sources.cancel(second) }
     }
@@ -72,7 +72,7 @@ import Testing
   }
 
   @Test func aTimerThatATimerStartsCountsFromThere() {
-    _ = sources.timer(milliseconds: 10) { [sources, log] in
+    _ = sources.timer(milliseconds: 10) { [unowned sources, log] in
       log.words.append("first")
       _ = sources.timer(milliseconds: 10) { log.words.append("second") }
       _ = sources.timer(milliseconds: 11) { log.words.append("third") }
@@ -85,7 +85,7 @@ import Testing
 
   @Test func aCancelledTimerDoesNotRun() {
     var later: WatchToken?
-    _ = sources.timer(milliseconds: 1) { [sources] in
+    _ = sources.timer(milliseconds: 1) { [unowned sources] in
       if let later { sources.cancel(later) }
     }
     later = sources.timer(milliseconds: 2) { [log] in log.words.append("later") }
