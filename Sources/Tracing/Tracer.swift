@@ -79,7 +79,10 @@ public final class Tracer: Sendable {
   package func states(matching pattern: String) -> [(name: String, isEnabled: Bool)] {
     TraceEvent.definitions.compactMap { definition in
       let name = definition.current.name.description
-      guard GlobPattern.matches(pattern, name) else { return nil }
+      let printed = definition.form(in: dialect).name.description
+      guard GlobPattern.matches(pattern, name) || GlobPattern.matches(pattern, printed) else {
+        return nil
+      }
       return (name, isEnabled(definition.event))
     }
   }
