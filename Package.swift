@@ -35,6 +35,7 @@ let package = Package(
     .executable(name: "swiftvmm", targets: ["swiftvmm"]),
     .executable(name: "swiftvmm-trace", targets: ["swiftvmm-trace"]),
     .executable(name: "swiftvmm-lab", targets: ["swiftvmm-lab"]),
+    .executable(name: "swiftvmm-contract", targets: ["swiftvmm-contract"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -77,6 +78,13 @@ let package = Package(
     program("swiftvmm-trace", ["TraceComparison", argumentParser]),
     program("swiftvmm-lab", ["Lab", argumentParser]),
     program("swiftvmm-benchmark", ["CTwin", "Tracing"]),
+
+    .target(
+      name: "Contract", dependencies: ["CLinux", "PCI", "HostKernel", "SimulatedKernel", system],
+      path: "Tests/Contract", swiftSettings: strict),
+    program(
+      "swiftvmm-contract", ["Contract", "HostKernel", "PCI", "SimulatedKernel", argumentParser]),
+    tests("ContractTests", ["Contract", "HostKernel", "SimulatedKernel"]),
 
     tests("TracingTests", ["Tracing", "HostKernel"]),
     tests("PCITests", ["PCI"]),

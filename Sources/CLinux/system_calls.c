@@ -1,11 +1,13 @@
 #include "CLinux.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -147,6 +149,21 @@ int clinux_copy_to_user(uint64_t destination, const void *source, size_t count) 
 }
 
 uint32_t clinux_dma_buf_open_flags(void) { return O_RDWR | O_CLOEXEC; }
+
+int clinux_change_effective_capabilities(uint64_t mask, int add) {
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+  if (syscall(SYS_capget, &header, sets) < 0) return -errno;
+  for (int word = 0; word < _LINUX_CAPABILITY_U32S_3; word++) {
+    uint32_t part = (uint32_t)(mask >> (32 * word));
+    if (add) {
+      sets[word].effective |= part & sets[word].permitted;
+    } else {
+      sets[word].effective &= ~part;
+    }
+  }
+  return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
+}
 
 int64_t clinux_wall_clock_microseconds(void) {
   struct timespec now;

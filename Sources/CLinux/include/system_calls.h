@@ -32,6 +32,9 @@ int clinux_copy_from_user(void *destination, uint64_t source, size_t count);
 int clinux_copy_to_user(uint64_t destination, const void *source, size_t count);
 /// O_RDWR | O_CLOEXEC, as `VFIO_DEVICE_FEATURE_DMA_BUF` takes them.
 uint32_t clinux_dma_buf_open_flags(void);
+/// Takes the capabilities of a mask out of the calling thread's effective set, or puts those that it
+/// is permitted back (capset(2)).
+int clinux_change_effective_capabilities(uint64_t mask, int add);
 /// Wall-clock time since the epoch in microseconds.
 int64_t clinux_wall_clock_microseconds(void);
 /// Monotonic time in nanoseconds.

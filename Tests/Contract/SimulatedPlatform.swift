@@ -1,0 +1,64 @@
+package import HostKernel
+package import PCI
+package import SimulatedKernel
+
+/// The simulated host under the contract.
+package final class SimulatedPlatform: ContractPlatform {
+  package let fixtures: FixtureMap
+  private let simulated: SimulatedKernel
+  private let description: HostDescription
+
+  /// A host as described, freshly started.
+  package init(_ description: HostDescription, _ fixtures: FixtureMap) {
+    self.description = description
+    self.fixtures = fixtures
+    simulated = SimulatedKernel(description)
+  }
+
+  package var kernel: any HostKernel { simulated }
+
+  package func setDriver(of function: PCIAddress, to driver: String?) throws {
+    _ = try simulated.unbindDriver(of: here(function))
+    if let driver { try simulated.bindDriver(driver, to: here(function)) }
+  }
+
+  package func startUnbinding(_ function: PCIAddress) throws {
+    try expect(!simulated.unbindDriver(of: here(function)), "the driver left a device in use")
+  }
+
+  package func finishUnbinding(_ function: PCIAddress) throws {
+    try expect(simulated.unbindDriver(of: here(function)), "the driver stays after the last close")
+  }
+
+  package func nativeDriver(of function: PCIAddress) throws -> String { "e1000e" }
+
+  package func setInterruptLine(
+    of function: PCIAddress, device: Int32, asserted: Bool
+  ) throws {
+    try simulated.setInterruptLine(of: here(function), asserted: asserted)
+  }
+
+  package func setParameter(_ parameter: String, of module: String, to isOn: Bool) throws {
+    throw ContractSkip("the simulated host has no module parameters")
+  }
+
+  package func withLess(
+    _ capabilities: [Capability], lockedMemory: UInt64?, _ body: () throws -> Void
+  ) throws {
+    throw ContractSkip("the simulated host has no privileges")
+  }
+
+  package func withDeviceLock(of function: PCIAddress, _ body: () throws -> Void) throws {
+    try simulated.setLocked(here(function), true)
+    defer { try? simulated.setLocked(here(function), false) }
+    try body()
+  }
+
+  /// Every case gets a host of its own, so this only says what is still held.
+  package func restore() throws -> [String] { simulated.openObjects }
+}
+
+private func here(_ address: PCIAddress) -> HostAddress {
+  HostAddress(
+    domain: address.domain, bus: address.bus, device: address.device, function: address.function)
+}
