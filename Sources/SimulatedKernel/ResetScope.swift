@@ -78,7 +78,10 @@ struct ResetScope {
 
   /// Resets all functions; `EAGAIN` when one is locked.
   func perform() throws(Errno) {
-    for member in members { member.function.setPowerState(0) }
+    for member in members {
+      member.function.setPowerState(0)
+      member.updateMappings()
+    }
     guard functions.allSatisfy({ !$0.isLocked }) else { throw .eagain }
     for function in functions { function.reset() }
     for member in members { member.needsReset = false }

@@ -114,7 +114,7 @@ final class SimulatedHost {
   /// Unmaps, and lets the file go that the mapping kept alive.
   func unmap(address: UInt, length: Int) {
     MemoryCalls.unmap(address: address, length: length)
-    mappings.removeValue(forKey: address)?.file.unmapped(on: self)
+    mappings.removeValue(forKey: address)?.file.unmapped(address, on: self)
   }
 
   // MARK: DMA

@@ -45,6 +45,7 @@ extension SimulatedKernel {
   package func setPowerState(of address: HostAddress, _ state: UInt8) throws(Errno) {
     try change { host throws(Errno) in
       try host.existing(address).setPowerState(UInt16(state & 3))
+      host.device(at: address)?.updateMappings()
     }
   }
 

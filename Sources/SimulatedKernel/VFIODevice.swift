@@ -15,6 +15,8 @@ final class VFIODevice {
   /// What users see as config space; nil while nobody has access.
   var config: VirtualConfig?
   var interrupts = InterruptState()
+  /// What users have mapped of the BARs.
+  var mappings = BARMappings()
   /// The iommufd object, whether bound through the own node or through a group.
   var binding: BoundDevice?
   /// Bound through its own node, not through a group.
@@ -77,6 +79,20 @@ final class VFIODevice {
     host.resetUnused(setOf: self)
     function.releaseMemories()
   }
+
+  // MARK: Memory
+
+  /// Whether reads and writes of memory BARs are let through.
+  var decodesMemory: Bool {
+    (config?.decodesMemory ?? false) && function.powerState < 3
+  }
+
+  /// Whether mapped BARs can be touched; a user's own accesses by call end low power for a moment.
+  var isMemoryReachable: Bool { decodesMemory && !isInLowPower }
+
+  /// Takes the mapped BARs away from their users, or gives them back, after a change of what
+  /// `isMemoryReachable` depends on.
+  func updateMappings() { mappings.setReachable(isMemoryReachable) }
 
   // MARK: Interrupt lines
 

@@ -163,12 +163,13 @@ final class VFIODeviceFile: OpenFile {
 
   func map(_ request: MappingRequest, on host: SimulatedHost) throws(Errno) -> UInt {
     guard isGranted else { throw .einval }
-    let address = try mapRegion(request)
+    let address = try mapRegion(request, on: host)
     mappingCount += 1
     return address
   }
 
-  func unmapped(on host: SimulatedHost) {
+  func unmapped(_ address: UInt, on host: SimulatedHost) {
+    device.mappings.remove(address)
     mappingCount -= 1
     releaseIfUnused(on: host)
   }
