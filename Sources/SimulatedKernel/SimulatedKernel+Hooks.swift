@@ -81,6 +81,15 @@ extension SimulatedKernel {
     try change { host throws(Errno) in try host.existing(address).resetCount }
   }
 
+  /// Changes a byte of a function's config space from the hardware's side, whatever takes writes.
+  package func setHardware(
+    of address: HostAddress, offset: Int, to value: UInt8
+  ) throws(Errno) {
+    try change { host throws(Errno) in
+      try host.existing(address).config.set([value], at: offset)
+    }
+  }
+
   /// The hardware's own config space of a function.
   package func hardwareConfig(of address: HostAddress) throws(Errno) -> [UInt8] {
     try change { host throws(Errno) in try host.existing(address).config.bytes }

@@ -15,6 +15,8 @@ final class VFIODevice {
   /// What users see as config space; nil while nobody has access.
   var config: VirtualConfig?
   var interrupts = InterruptState()
+  /// Values that signals of eventfds write to BARs.
+  var ioEvents = IOEvents()
   /// What users have mapped of the BARs.
   var mappings = BARMappings()
   /// The iommufd object, whether bound through the own node or through a group.
@@ -66,6 +68,7 @@ final class VFIODevice {
     openCount -= 1
     guard openCount == 0 else { return }
     interrupts.disableAll()
+    ioEvents.removeAll()
     isInLowPower = false
     config = nil
     function.setPowerState(0)
@@ -79,6 +82,9 @@ final class VFIODevice {
     host.resetUnused(setOf: self)
     function.releaseMemories()
   }
+
+  /// How many eventfds are held.
+  var heldEvents: Int { interrupts.heldEvents + ioEvents.descriptors.count }
 
   // MARK: Memory
 

@@ -159,7 +159,7 @@ extension VFIODeviceFile {
     return bar
   }
 
-  private static func split(_ offset: UInt64) -> (index: Int, position: UInt64) {
+  static func split(_ offset: UInt64) -> (index: Int, position: UInt64) {
     (Int(offset >> regionShift), offset & (1 << regionShift - 1))
   }
 

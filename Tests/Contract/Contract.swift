@@ -1,7 +1,9 @@
 /// All cases of the contract, in the order of section 12 of the reference.
 package enum Contract {
   package static let sections: [ContractSection] = [
-    resetInformation
+    resetInformation,
+    configSpace,
+    regions,
   ]
 
   /// Every case.

@@ -67,6 +67,10 @@ package final class LinuxPlatform: ContractPlatform {
     _ = try unsafe kernel.write(device, from: bytes.span.bytes, at: register)
   }
 
+  package func setHardware(of function: PCIAddress, offset: Int, to value: UInt8) throws {
+    throw ContractSkip("only the simulated hardware can be told what its registers hold")
+  }
+
   package func setParameter(_ parameter: String, of module: String, to isOn: Bool) throws {
     let path = "/sys/module/\(module)/parameters/\(parameter)"
     let old = try Self.text(of: path)
@@ -90,7 +94,9 @@ package final class LinuxPlatform: ContractPlatform {
     for (path, value) in parameters.withLock({ $0 }) { try Self.write(value, to: path) }
     parameters.withLock { $0 = [:] }
     for function in unbinding.withLock({ Array($0.keys) }) { try finishUnbinding(function) }
-    for function in changed.withLock({ $0.sorted() }) { try setDriver(of: function, to: "vfio-pci") }
+    for function in changed.withLock({ $0.sorted() }) {
+      try setDriver(of: function, to: "vfio-pci")
+    }
     changed.withLock { $0 = [] }
     return []
   }
