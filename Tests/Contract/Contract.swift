@@ -4,6 +4,7 @@ package enum Contract {
     resetInformation,
     configSpace,
     regions,
+    interrupts,
   ]
 
   /// Every case.

@@ -208,6 +208,21 @@ extension ContractHost {
     return result == 4
   }
 
+  /// Sets 32 bits of the caller's memory.
+  func setWord(_ word: UInt32, at address: UInt64) throws(Errno) {
+    guard let pointer = unsafe UnsafeMutableRawPointer(bitPattern: UInt(address)) else {
+      throw .badAddress
+    }
+    unsafe clinux_volatile_write(pointer, 4, UInt64(word))
+  }
+
+  /// Eventfds, each closed when the case ends.
+  func events(_ count: Int) throws(Errno) -> [Int32] {
+    var events: [Int32] = []
+    for _ in 0..<count { events.append(try event()) }
+    return events
+  }
+
   /// Waits up to ten seconds for an eventfd to be signalled, and gives its count; 0 if it was not.
   func awaitSignals(_ event: Int32) -> UInt64 {
     var waiting = pollfd(fd: event, events: Int16(POLLIN), revents: 0)
