@@ -81,7 +81,7 @@ let package = Package(
 
     .target(
       name: "Contract", dependencies: ["CLinux", "PCI", "HostKernel", "SimulatedKernel", system],
-      path: "Tests/Contract", swiftSettings: strict),
+      path: "Tests/Contract", exclude: ["README.md"], swiftSettings: strict),
     program(
       "swiftvmm-contract", ["Contract", "HostKernel", "PCI", "SimulatedKernel", argumentParser]),
     tests("ContractTests", ["Contract", "HostKernel", "SimulatedKernel"]),

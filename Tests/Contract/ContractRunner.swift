@@ -39,7 +39,8 @@ package struct ContractRunner: Sendable {
 
   private static func text(of error: any Error) -> String {
     switch error {
-    case let errno as Errno: "a call that the contract lets succeed failed with \(ErrnoName.of(errno))"
+    case let errno as Errno:
+      "a call that the contract lets succeed failed with \(ErrnoName.of(errno))"
     default: "\(error)"
     }
   }

@@ -90,7 +90,9 @@ package final class LinuxPlatform: ContractPlatform {
     for (path, value) in parameters.withLock({ $0 }) { try Self.write(value, to: path) }
     parameters.withLock { $0 = [:] }
     for function in unbinding.withLock({ Array($0.keys) }) { try finishUnbinding(function) }
-    for function in changed.withLock({ $0.sorted() }) { try setDriver(of: function, to: "vfio-pci") }
+    for function in changed.withLock({ $0.sorted() }) {
+      try setDriver(of: function, to: "vfio-pci")
+    }
     changed.withLock { $0 = [] }
     return []
   }
