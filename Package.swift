@@ -77,11 +77,13 @@ let package = Package(
       ]),
     program("swiftvmm-trace", ["TraceComparison", argumentParser]),
     program("swiftvmm-lab", ["Lab", argumentParser]),
-    program("swiftvmm-benchmark", ["CTwin", "Tracing"]),
+    program(
+      "swiftvmm-benchmark",
+      ["CTwin", "CLinux", "HostKernel", "SimulatedKernel", "Tracing", system]),
 
     .target(
       name: "Contract", dependencies: ["CLinux", "PCI", "HostKernel", "SimulatedKernel", system],
-      path: "Tests/Contract", swiftSettings: strict),
+      path: "Tests/Contract", exclude: ["README.md"], swiftSettings: strict),
     program(
       "swiftvmm-contract", ["Contract", "HostKernel", "PCI", "SimulatedKernel", argumentParser]),
     tests("ContractTests", ["Contract", "HostKernel", "SimulatedKernel"]),
