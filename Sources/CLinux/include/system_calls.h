@@ -36,6 +36,8 @@ uint32_t clinux_dma_buf_open_flags(void);
 /// is permitted back (capset(2)).
 int clinux_change_effective_capabilities(uint64_t mask, int add);
 /// Wall-clock time since the epoch in microseconds.
+int clinux_fork(void);
+
 int64_t clinux_wall_clock_microseconds(void);
 /// Monotonic time in nanoseconds.
 int64_t clinux_monotonic_nanoseconds(void);
