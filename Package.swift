@@ -77,7 +77,9 @@ let package = Package(
       ]),
     program("swiftvmm-trace", ["TraceComparison", argumentParser]),
     program("swiftvmm-lab", ["Lab", argumentParser]),
-    program("swiftvmm-benchmark", ["CTwin", "Tracing"]),
+    program(
+      "swiftvmm-benchmark",
+      ["CTwin", "CLinux", "HostKernel", "SimulatedKernel", "Tracing", system]),
 
     .target(
       name: "Contract", dependencies: ["CLinux", "PCI", "HostKernel", "SimulatedKernel", system],

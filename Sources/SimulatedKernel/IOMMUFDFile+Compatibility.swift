@@ -49,11 +49,12 @@ extension IOMMUFDFile {
   }
 
   private func setBackend(_ number: UInt64) throws(Errno) {
-    let ioas = try compatible()
     switch number {
-    case UInt64(VFIO_TYPE1v2_IOMMU): context.unmapsLikeType1v1 = false
+    case UInt64(VFIO_TYPE1v2_IOMMU):
+      _ = try compatible()
+      context.unmapsLikeType1v1 = false
     case UInt64(VFIO_TYPE1_IOMMU):
-      try ioas.useHugePages(false)
+      try compatible().useHugePages(false)
       context.unmapsLikeType1v1 = true
     default: throw .einval
     }

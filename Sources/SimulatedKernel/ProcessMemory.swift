@@ -6,8 +6,30 @@ internal import SystemPackage
 enum ProcessMemory {
   /// Throws `EFAULT` unless all of a range is mapped readable, and writable if asked.
   static func check(_ range: Range<UInt64>, isWritten: Bool) throws(Errno) {
+    let maps = unsafe clinux_open("/proc/self/maps", O_RDONLY)
+    guard maps >= 0 else { throw .enomem }
+    defer { _ = clinux_close(maps) }
     var covered = range.lowerBound
-    for area in try areas() where area.range.upperBound > covered {
+    while covered < range.upperBound {
+      var area = clinux_area()
+      // Before Linux 6.11 the areas have to be found in the text of the file.
+      switch unsafe clinux_find_area(maps, covered, &area) {
+      case 0: break
+      case -ENOTTY: return try checkText(maps, from: covered..<range.upperBound, isWritten)
+      default: throw .efault
+      }
+      guard area.start <= covered, area.is_readable != 0, !isWritten || area.is_writable != 0
+      else { throw .efault }
+      covered = area.end
+    }
+  }
+
+  /// The same by the lines of the file, which are in ascending order.
+  private static func checkText(
+    _ maps: Int32, from range: Range<UInt64>, _ isWritten: Bool
+  ) throws(Errno) {
+    var covered = range.lowerBound
+    for area in areas(maps) where area.range.upperBound > covered {
       guard area.range.lowerBound <= covered else { break }
       guard area.isReadable, !isWritten || area.isWritable else { break }
       covered = area.range.upperBound
@@ -22,17 +44,13 @@ enum ProcessMemory {
     var isWritable: Bool
   }
 
-  /// The lines of `/proc/self/maps`, in ascending order.
-  private static func areas() throws(Errno) -> [Area] {
-    let descriptor = unsafe clinux_open("/proc/self/maps", O_RDONLY)
-    guard descriptor >= 0 else { throw .enomem }
-    defer { _ = clinux_close(descriptor) }
+  private static func areas(_ maps: Int32) -> [Area] {
     var text: [UInt8] = []
     while true {
       var result: Int64 = 0
       let piece = unsafe [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, count in
         guard let base = buffer.baseAddress else { return }
-        result = unsafe clinux_read(descriptor, base, 1 << 16)
+        result = unsafe clinux_read(maps, base, 1 << 16)
         count = max(0, Int(result))
       }
       if result <= 0 { break }

@@ -32,6 +32,14 @@ int clinux_copy_from_user(void *destination, uint64_t source, size_t count);
 int clinux_copy_to_user(uint64_t destination, const void *source, size_t count);
 /// O_RDWR | O_CLOEXEC, as `VFIO_DEVICE_FEATURE_DMA_BUF` takes them.
 uint32_t clinux_dma_buf_open_flags(void);
+/// A part of this process's address space with one protection; `end` is past its last byte.
+struct clinux_area {
+  uint64_t start, end;
+  int is_readable, is_writable;
+};
+/// Finds the area that holds an address, or the next one above it, by a descriptor of /proc/self/maps:
+/// -ENOENT when there is none, -ENOTTY before Linux 6.11.
+int clinux_find_area(int maps, uint64_t address, struct clinux_area *area);
 /// Takes the capabilities of a mask out of the calling thread's effective set, or puts those that it
 /// is permitted back (capset(2)).
 int clinux_change_effective_capabilities(uint64_t mask, int add);
