@@ -124,7 +124,7 @@ extension Contract {
   ]
 
   /// Where a capability or BAR that not every host's N has is looked for.
-  static let functions: [Fixture] = [.n, .a0, .q, .r, .s0]
+  static let functions: [Fixture] = [.n, .a0, .q, .t, .r, .s0]
 
   private static func hexadecimal(_ value: UInt64) -> String {
     let digits = String(value, radix: 16)

@@ -1,10 +1,14 @@
 /// All cases of the contract, in the order of section 12 of the reference.
 package enum Contract {
   package static let sections: [ContractSection] = [
+    attaching,
     resetInformation,
     configSpace,
     regions,
     interrupts,
+    ioasMappings,
+    type1Mappings,
+    iommufdAsContainer,
   ]
 
   /// Every case.
