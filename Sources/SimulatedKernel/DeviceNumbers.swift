@@ -15,6 +15,7 @@ enum DeviceNumbers {
     switch path {
     case "/dev/vfio", "/dev/vfio/devices": return nil
     case "/dev/vfio/vfio": return DeviceNumber(major: miscellaneousMajor, minor: 196)
+    case "/dev/kvm": return DeviceNumber(major: miscellaneousMajor, minor: 232)
     case "/dev/iommu": return DeviceNumber(major: miscellaneousMajor, minor: 125)
     default: break
     }

@@ -25,6 +25,16 @@ protocol OpenFile: AnyObject {
 }
 
 extension OpenFile {
+  func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
+    throw .einval
+  }
+
+  func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
+    throw .einval
+  }
+
+  func closed(on host: SimulatedHost) {}
+
   func map(_ request: MappingRequest, on host: SimulatedHost) throws(Errno) -> UInt {
     throw .enodev
   }

@@ -17,6 +17,8 @@ final class SimulatedHost {
   var parameters: ModuleParameters
   let lockedMemory = LockedMemory()
   private var mappings: [UInt: (file: any OpenFile, length: Int)] = [:]
+  /// How often a file is held by other than its descriptor.
+  private var holders: [ObjectIdentifier: Int] = [:]
   private var bindings = 0
   private var reported: Set<String> = []
   private let report: @Sendable (String) -> Void
@@ -78,6 +80,7 @@ final class SimulatedHost {
       contexts.append(context)
       return descriptor
     }
+    if path == "/dev/kvm" { return try files.add(KVMModuleFile(), named: path) }
     if path == "/dev/vfio/vfio" { return try files.add(VFIOContainer(), named: path) }
     if path.hasPrefix("/dev/vfio/devices/vfio") {
       let number = path.dropFirst("/dev/vfio/devices/vfio".count)
@@ -98,13 +101,28 @@ final class SimulatedHost {
 
   /// Closes a descriptor of either kind.
   func close(_ descriptor: Int32) {
-    files.remove(descriptor)?.closed(on: self)
+    guard let file = files.remove(descriptor), holders[ObjectIdentifier(file)] == nil else {
+      return
+    }
+    file.closed(on: self)
   }
 
   /// Closes whatever is still open and undoes what is still mapped.
   func closeAll() {
     for (address, mapping) in mappings { unmap(address: address, length: mapping.length) }
     for (descriptor, _) in files.all { close(descriptor) }
+  }
+
+  /// Keeps a file open after its descriptor was closed, as another kernel object that refers to it
+  /// does.
+  func hold(_ file: any OpenFile) { holders[ObjectIdentifier(file), default: 0] += 1 }
+
+  /// Ends what `hold` began.
+  func letGo(_ file: any OpenFile) {
+    let holder = ObjectIdentifier(file)
+    guard let count = holders[holder] else { return }
+    holders[holder] = count == 1 ? nil : count - 1
+    if count == 1, !files.all.contains(where: { $0.file === file }) { file.closed(on: self) }
   }
 
   /// Closes a file that never got a descriptor.

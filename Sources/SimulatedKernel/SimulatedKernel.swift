@@ -6,8 +6,8 @@ package import SystemPackage
 /// A Linux host built from a description: the same calls, structures, errnos and order of checks as
 /// Linux 7.2, for its PCI functions, VFIO and iommufd.
 ///
-/// `/sys`, `/dev/vfio`, `/dev/iommu` and `/dev/kvm` are the simulated host's (without KVM); every
-/// other path is the real host's. One lock holds all state.
+/// `/sys`, `/dev/vfio`, `/dev/iommu` and `/dev/kvm` are the simulated host's; machines of its KVM only
+/// know the VFIO device. Every other path is the real host's. One lock holds all state.
 package final class SimulatedKernel: HostKernel {
   private let locked: LockedHost
   private let real = LinuxKernel()

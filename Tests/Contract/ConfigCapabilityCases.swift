@@ -85,9 +85,9 @@ extension Contract {
     ContractCase(257, "N, DEVCTL with the FLR bit → the function is reset", [.n]) { host in
       let n = try host.opened(.n)
       let offset = try host.require(n, .express)
-      let (register, mask) = try host.scratchRegister(.n)
-      try host.write(n, register, bytes(mask))
-      try expect(try host.read(n, register, count: 4), equals: bytes(mask), "written")
+      let register = try host.registerThatResetClears(.n)
+      try host.write(n, register, [0xFF, 0, 0, 0])
+      try expect(try host.read(n, register, count: 4), equals: [0xFF, 0, 0, 0], "written")
       let control = try host.config(n, offset + 8, width: 2)
       try host.setConfig(n, offset + 8, control | 0x8000, width: 2)
       try expect(try host.read(n, register, count: 4), equals: [0, 0, 0, 0], "after FLR")

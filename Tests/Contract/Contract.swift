@@ -9,6 +9,7 @@ package enum Contract {
     ioasMappings,
     type1Mappings,
     iommufdAsContainer,
+    kvmDevice,
   ]
 
   /// Every case.

@@ -181,14 +181,26 @@ extension ContractHost {
     return String(decoding: bytes.last == 0x0A ? bytes.dropLast() : bytes[...], as: UTF8.self)
   }
 
-  /// A register of 32 bits in BAR 0 that does nothing, keeps the bits `mask`, and that a reset sets to
-  /// zero. Throws `ContractSkip` for a function of another kind.
+  /// A register of 32 bits in BAR 0 that does nothing but keep the bits `mask`. Throws `ContractSkip`
+  /// for a function of another kind.
   func scratchRegister(_ fixture: Fixture) throws -> (offset: UInt64, mask: UInt64) {
-    switch try (attribute("vendor", of: fixture), attribute("device", of: fixture)) {
-    // NVMe: sizes of the admin queues, while the controller is disabled.
-    case ("0x1b36", "0x0010"): return (0x24, 0x0FFF_0FFF)
-    case (let vendor, let device):
-      throw ContractSkip("no register of \(vendor):\(device) is known that could be written")
+    try requireNVMe(fixture)
+    // Sizes of the admin queues, while the controller is disabled.
+    return (0x24, 0x0FFF_0FFF)
+  }
+
+  /// A register of 32 bits in BAR 0 that does nothing but keep the bits that are written as one until
+  /// a reset. Throws `ContractSkip` for a function of another kind.
+  func registerThatResetClears(_ fixture: Fixture) throws -> UInt64 {
+    try requireNVMe(fixture)
+    // Masks of interrupts.
+    return 0x0C
+  }
+
+  private func requireNVMe(_ fixture: Fixture) throws {
+    let kind = try attribute("class", of: fixture)
+    guard kind == "0x010802" else {
+      throw ContractSkip("no register is known that could be written: class \(kind)")
     }
   }
 

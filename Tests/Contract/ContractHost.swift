@@ -131,7 +131,7 @@ package final class ContractHost: Sendable {
   /// Issues a call on bytes.
   @discardableResult
   func call(_ descriptor: Int32, _ request: Int32, _ bytes: inout [UInt8]) throws(Errno) -> Int32 {
-    try kernel.control(descriptor, UInt(request), on: &bytes)
+    try kernel.control(descriptor, UInt(UInt32(bitPattern: request)), on: &bytes)
   }
 
   /// Issues a call on words of 32 bits and gives them back.
@@ -145,7 +145,7 @@ package final class ContractHost: Sendable {
   /// Issues a call on a plain value, or on a structure at an address of the caller's memory.
   @discardableResult
   func call(_ descriptor: Int32, _ request: Int32, value: UInt = 0) throws(Errno) -> Int32 {
-    try kernel.control(descriptor, UInt(request), value: value)
+    try kernel.control(descriptor, UInt(UInt32(bitPattern: request)), value: value)
   }
 
   static func bytes(_ words: [UInt32]) -> [UInt8] {
