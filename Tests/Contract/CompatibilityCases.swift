@@ -137,6 +137,20 @@ extension Contract {
       try expect(host.unmapDMA(set.iommufd, at: 0x1_1000, size: 0x3000), equals: .init(0x3000))
       try expect(host.unmapDMA(set.iommufd, at: 0, size: 0x10_0000), equals: .init(0x1000))
     },
+    ContractCase("452c", "SET_IOMMU 1, memlock used up: UNMAP of a part frees just that", [.n]) {
+      host in
+      let set = try Compatible(host)
+      try host.call(set.iommufd, VFIO_SET_IOMMU, value: 1)
+      _ = try host.device(set.group, .n)
+      let memory = try host.memory(pages: 8)
+      try host.platform.withLess([.ipcLock], lockedMemory: 0x4000) {
+        try host.mapDMA(set.iommufd, memory, at: 0x1_0000, size: 0x4000)
+        try expect(.noMemory) { try host.mapDMA(set.iommufd, memory + 0x4000, at: 0x2_0000) }
+        try expect(host.unmapDMA(set.iommufd, at: 0x1_2000, size: 0x1000), equals: .init(0x1000))
+        try host.mapDMA(set.iommufd, memory + 0x4000, at: 0x2_0000)
+        try expect(.noMemory) { try host.mapDMA(set.iommufd, memory + 0x5000, at: 0x3_0000) }
+      }
+    },
     ContractCase(453, "UNMAP size 0 → EINVAL, size 0 written", [.n]) { host in
       let set = try Compatible(host)
       try expect(
