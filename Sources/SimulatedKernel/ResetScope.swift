@@ -76,11 +76,12 @@ struct ResetScope {
     try perform()
   }
 
-  /// Resets all functions; `EAGAIN` when one is locked.
+  /// Resets all functions; `EAGAIN` when one is locked, `ENOTTY` when one does not come back.
   func perform() throws(Errno) {
     for member in members { member.function.setPowerState(0) }
     guard functions.allSatisfy({ !$0.isLocked }) else { throw .eagain }
     for function in functions { function.reset() }
+    guard !functions.contains(where: \.resetTimesOut) else { throw .enotty }
     for member in members { member.needsReset = false }
   }
 }

@@ -209,7 +209,8 @@ final class SimulatedHost {
         guard isAloneOnBus(function) else { continue }
       }
       function.reset()
-      return
+      // A function that does not come back lets the kernel try the next method.
+      if !function.resetTimesOut { return }
     }
     throw .enotty
   }
