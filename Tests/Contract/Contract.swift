@@ -1,7 +1,11 @@
 /// All cases of the contract, in the order of section 12 of the reference.
 package enum Contract {
   package static let sections: [ContractSection] = [
-    resetInformation
+    objects,
+    framing,
+    groups,
+    binding,
+    resetInformation,
   ]
 
   /// Every case.
