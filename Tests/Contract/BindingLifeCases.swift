@@ -93,12 +93,13 @@ extension Contract {
       try host.platform.finishUnbinding(host.address(.n))
       try expect(.noSuchFileOrDirectory) { _ = try driver(host, .n) }
     },
-    ContractCase("110b", "N open, unbind pending: sysfs has no link driver any more", [.n]) {
+    ContractCase("110b", "N open, unbind pending: sysfs shows no driver and no vfio-dev", [.n]) {
       host in
       let n = try host.bound(.n, try host.iommufd()).descriptor
       try expect(try driver(host, .n).hasSuffix("/vfio-pci"), "N is not on vfio-pci")
       try host.platform.startUnbinding(host.address(.n))
-      try expect(.noSuchFileOrDirectory) { _ = try driver(host, .n) }
+      try expect(.noSuchFileOrDirectory, "driver") { _ = try driver(host, .n) }
+      try expect(.noSuchFileOrDirectory, "vfio-dev") { _ = try nodePath(host, .n) }
       host.close(n)
     },
   ]
