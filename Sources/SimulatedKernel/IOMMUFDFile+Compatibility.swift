@@ -49,10 +49,12 @@ extension IOMMUFDFile {
   }
 
   private func setBackend(_ number: UInt64) throws(Errno) {
-    let ioas = try compatible()
     switch number {
-    case UInt64(VFIO_TYPE1v2_IOMMU): context.unmapsLikeType1v1 = false
+    case UInt64(VFIO_TYPE1v2_IOMMU):
+      _ = try compatible()
+      context.unmapsLikeType1v1 = false
     case UInt64(VFIO_TYPE1_IOMMU):
+      let ioas = try compatible()
       guard ioas.tables.isEmpty || ioas.mappings.isEmpty else { throw .einval }
       ioas.usesHugePages = false
       context.unmapsLikeType1v1 = true

@@ -10,6 +10,8 @@ final class VFIODeviceFile: OpenFile {
   /// The group file it came from; nil for the device's own node.
   private let groupFile: VFIOGroupFile?
   private(set) var isGranted = false
+  /// Whether the group's file must outlive this one.
+  private var holdsGroupFile = false
   private var mappingCount = 0
   private var isClosed = false
 
@@ -52,6 +54,27 @@ final class VFIODeviceFile: OpenFile {
 
   /// `VFIO_GROUP_GET_DEVICE_FD`: binds and attaches through an iommufd in place of a container.
   func openThroughGroup(
+    _ container: VFIOGroupFile.Container, on host: SimulatedHost
+  ) throws(Errno) {
+    if case .native = container {
+      groupFile?.retainDeviceFile()
+      holdsGroupFile = true
+    }
+    do throws(Errno) {
+      try grant(container, on: host)
+    } catch {
+      releaseGroupFile(on: host)
+      throw error
+    }
+  }
+
+  private func releaseGroupFile(on host: SimulatedHost) {
+    guard holdsGroupFile else { return }
+    holdsGroupFile = false
+    groupFile?.releaseDeviceFile(on: host)
+  }
+
+  private func grant(
     _ container: VFIOGroupFile.Container, on host: SimulatedHost
   ) throws(Errno) {
     guard device.openCount == 0, case .context(let context) = container else {
@@ -190,7 +213,7 @@ final class VFIODeviceFile: OpenFile {
         device.function.group.boundCount -= 1
       }
     }
-    groupFile?.releaseDeviceFile(on: host)
+    releaseGroupFile(on: host)
     host.finishLeaving(device)
   }
 }

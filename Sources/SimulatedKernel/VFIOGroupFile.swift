@@ -1,8 +1,8 @@
 internal import CLinux
 internal import SystemPackage
 
-/// The open file of a group node (2.5 of the contract). Device files of the group hold it, so it ends
-/// with the last of them.
+/// The open file of a group node (2.5 of the contract). Device files that came through a native
+/// container hold it, so it ends with the last of them; those on an iommufd do not.
 final class VFIOGroupFile: OpenFile {
   /// What `VFIO_GROUP_SET_CONTAINER` gave the group.
   enum Container {
@@ -13,7 +13,7 @@ final class VFIOGroupFile: OpenFile {
   let kind = "group"
   let group: GroupState
   private(set) var container: Container?
-  /// The descriptor and the group's device files.
+  /// The descriptor and the device files of a native container.
   private var references = 1
   private var deviceFiles = 0
 
@@ -115,7 +115,6 @@ final class VFIOGroupFile: OpenFile {
     if case .native(let native) = container, native.backend == nil { throw .einval }
     let file = VFIODeviceFile(device: device, group: self)
     try file.openThroughGroup(container, on: host)
-    retain()
     do throws(Errno) {
       return try host.files.add(file, named: "vfio device \(address)")
     } catch {
@@ -124,12 +123,13 @@ final class VFIOGroupFile: OpenFile {
     }
   }
 
-  private func retain() {
+  /// A device file of a native container has come.
+  func retainDeviceFile() {
     references += 1
     deviceFiles += 1
   }
 
-  /// A device file has gone.
+  /// A device file of a native container has gone.
   func releaseDeviceFile(on host: SimulatedHost) {
     deviceFiles -= 1
     release(on: host)

@@ -15,6 +15,8 @@ struct Cases: ParsableCommand {
   var fixtures: String
   @Option(help: "Run on the simulated host that this file describes.")
   var simulate: String?
+  @Option(help: "Only cases that need this fixture; repeatable.")
+  var needs: [String] = []
   @Flag(help: "Only list the cases.")
   var list = false
   @Argument(help: "Numbers of cases (174), ranges (174-214) or sections (12.6); all without any.")
@@ -35,7 +37,10 @@ struct Cases: ParsableCommand {
     var failed = 0
     var skipped = 0
     for section in Contract.sections {
-      let cases = section.cases.filter { chosen.includes($0, of: section) }
+      let cases = section.cases.filter { row in
+        chosen.includes(row, of: section)
+          && (needs.isEmpty || row.needs.contains { needs.contains($0.rawValue) })
+      }
       if cases.isEmpty { continue }
       ContractTool.say("\(section.number) \(section.title)")
       for row in cases {

@@ -49,8 +49,8 @@ package struct Differential {
         MappingRequest(descriptor: nil, length: 16 * 4096, isWritable: true, alignment: 65536)))
   }
 
-  /// Runs sequences `first` and up; `progress` hears of each that agreed. Gives the divergences, at
-  /// most `limit`.
+  /// Runs sequences `first` and up; `progress` hears of each that agreed. Gives the divergences, each
+  /// once, at most `limit`.
   package func run(
     seed: UInt64, first: Int = 0, count: Int, limit: Int = 10, progress: (Int) -> Void = { _ in }
   ) throws -> [Divergence] {
@@ -65,6 +65,8 @@ package struct Differential {
         continue
       }
       let shortest = try shrink(operations)
+      // One fault shows in many sequences: it is told once.
+      if divergences.contains(where: { $0.operations == shortest }) { continue }
       let final = try perform(shortest)
       divergences.append(
         Divergence(

@@ -63,3 +63,16 @@ enum DifferentialOperation: Sendable, Equatable {
   case hotResetInfo(Device)
   case hotReset(Device, groups: [Fixture])
 }
+
+extension DifferentialOperation.Device: CustomStringConvertible {
+  var description: String { slot == 0 ? fixture.rawValue : "\(fixture.rawValue)'" }
+}
+
+extension DifferentialOperation.Container: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .native: "native container"
+    case .iommufd(let slot): "iommufd \(slot)"
+    }
+  }
+}

@@ -14,6 +14,14 @@ import Testing
   }
 
   @Test(arguments: [
+    ("\n# lab: x\n# machine: contract\n", "contract"), ("\n# lab: x\n# machine\n", nil),
+    ("\n# lab: x", nil),
+  ])
+  func theThirdLineMayAskForAMachine(script: String, machine: String?) throws {
+    #expect(try Scenario(name: "x", script: script).machine == machine)
+  }
+
+  @Test(arguments: [
     "", "#!/bin/sh", "#!/bin/sh\n", "#!/bin/sh\n# moon: x\n", "\nlab: x", "\n# lab",
   ])
   func aHeaderIsNeeded(script: String) {
@@ -41,6 +49,10 @@ import Testing
 
   @Test func theScenariosOfThisCheckoutHaveHeaders() throws {
     let names = try Lab().scenarios().map(\.name)
-    #expect(names == ["errors", "headers", "reset-pair"])
+    #expect(
+      names == [
+        "contract", "contract-no-iommu", "contract-no-remapping", "differential", "errors",
+        "headers", "reset-pair",
+      ])
   }
 }
