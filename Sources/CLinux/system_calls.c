@@ -185,6 +185,11 @@ int clinux_change_effective_capabilities(uint64_t mask, int add) {
   return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
 }
 
+int clinux_fork(void) {
+  pid_t child = fork();
+  return child < 0 ? -errno : child;
+}
+
 int64_t clinux_wall_clock_microseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);

@@ -54,9 +54,7 @@ extension IOMMUFDFile {
       _ = try compatible()
       context.unmapsLikeType1v1 = false
     case UInt64(VFIO_TYPE1_IOMMU):
-      let ioas = try compatible()
-      guard ioas.tables.isEmpty || ioas.mappings.isEmpty else { throw .einval }
-      ioas.usesHugePages = false
+      try compatible().useHugePages(false)
       context.unmapsLikeType1v1 = true
     default: throw .einval
     }
@@ -79,7 +77,8 @@ extension IOMMUFDFile {
     let ioas = try compatible()
     _ = try ioas.map(
       .memory(command.vaddr), length: command.size, at: command.iova,
-      isReadable: command.flags & 1 != 0, isWritable: command.flags & 2 != 0
+      IOAS.Access(isReadable: command.flags & 1 != 0, isWritable: command.flags & 2 != 0),
+      pages: host.newPages(for: context)
     ) { mapping throws(Errno) in try host.pin(mapping) }
   }
 

@@ -13,6 +13,9 @@ final class SimulatedHost {
   var files = DescriptorTable()
   /// The contexts that something still holds.
   private(set) var contexts: [IOMMUFDContext] = []
+  var privileges = HostPrivileges() { didSet { lockedMemory.limit = privileges.lockedMemoryLimit } }
+  var parameters: ModuleParameters
+  let lockedMemory = LockedMemory()
   private var mappings: [UInt: (file: any OpenFile, length: Int)] = [:]
   private var bindings = 0
   private var reported: Set<String> = []
@@ -23,6 +26,9 @@ final class SimulatedHost {
   init(_ description: HostDescription, report: @escaping @Sendable (String) -> Void) {
     self.description = description
     self.report = report
+    parameters = ModuleParameters(
+      type1AllowsUnsafeInterrupts: description.type1AllowsUnsafeInterrupts,
+      iommufdAllowsUnsafeInterrupts: description.iommufdAllowsUnsafeInterrupts)
     var groups: [UInt32: GroupState] = [:]
     var functions: [FunctionState] = []
     for function in description.functions {
@@ -132,7 +138,7 @@ final class SimulatedHost {
   /// Binds a device to a context: interrupts must be isolated and the group's DMA free.
   func bind(_ device: VFIODevice, to context: IOMMUFDContext) throws(Errno) -> BoundDevice {
     let group = device.function.group
-    guard group.iommu.remapsInterrupts || description.iommufdAllowsUnsafeInterrupts else {
+    guard group.iommu.remapsInterrupts || parameters.iommufdAllowsUnsafeInterrupts else {
       throw .eperm
     }
     try group.ownership.claim(for: context, whileDriversUseIt: driversUseDMA(of: group))
@@ -160,6 +166,13 @@ final class SimulatedHost {
   /// Lets a context go.
   func release(_ context: IOMMUFDContext) {
     if context.release() { contexts.removeAll { $0 === context } }
+  }
+
+  /// Pages of a new mapping, charged as the context and the caller's privileges say.
+  func newPages(for context: IOMMUFDContext) -> UserPages {
+    let account: LockedMemory.Account =
+      context.countsLockedMemoryByProcess ? .process : .user
+    return UserPages(lockedMemory, account: privileges.has(.ipcLock) ? .none : account)
   }
 
   /// Checks what pinning the pages of a mapping checks (8.2, step 7).
@@ -304,6 +317,7 @@ final class SimulatedHost {
         case .ioas(let ioas): lines.append("ioas \(identifier): \(ioas.mappings.count) mappings")
         case .device(let bound): lines.append("device \(identifier): \(bound.device.address)")
         case .table: lines.append("page table \(identifier)")
+        case .faults: lines.append("fault queue \(identifier)")
         case nil: break
         }
       }

@@ -53,6 +53,31 @@ extension SimulatedKernel {
     try change { host throws(Errno) in try host.existing(address).isLocked = isLocked }
   }
 
+  /// Starts or ends a function reset of a function with ATS, during which the translation of its
+  /// group cannot change.
+  package func setResetting(_ address: HostAddress, _ isResetting: Bool) throws(Errno) {
+    try change { host throws(Errno) in
+      let function = try host.existing(address)
+      guard function.config.extendedCapability(ExtendedCapability.ats) != nil else { return }
+      function.group.isBlockedByReset = isResetting
+    }
+  }
+
+  /// Changes what the callers may do.
+  package func setPrivileges(_ privileges: HostPrivileges) throws(Errno) {
+    try change { host throws(Errno) in host.privileges = privileges }
+  }
+
+  /// Writes a parameter of a kernel module, a switch as 0 or 1. Throws `ENOENT` for one that the
+  /// model does not have.
+  package func setParameter(
+    _ parameter: String, of module: String, to value: UInt32
+  ) throws(Errno) {
+    try change { host throws(Errno) in
+      try host.parameters.set(parameter, of: module, to: value)
+    }
+  }
+
   /// Unbinds the driver. A device in use asks its user through the request eventfd and leaves at the
   /// last close; says whether it has gone.
   @discardableResult

@@ -23,7 +23,7 @@ final class VFIOContainer: OpenFile {
     case UInt(VFIO_IOMMU_GET_INFO): try backend.info(&argument)
     case UInt(VFIO_IOMMU_MAP_DMA): try backend.map(argument, on: host)
     case UInt(VFIO_IOMMU_UNMAP_DMA): try backend.unmap(&argument)
-    case UInt(VFIO_IOMMU_DIRTY_PAGES): try backend.trackDirtyPages(argument, on: host)
+    case UInt(VFIO_IOMMU_DIRTY_PAGES): try backend.trackDirtyPages(argument)
     default: throw .enotty
     }
     return 0
@@ -53,7 +53,9 @@ final class VFIOContainer: OpenFile {
     guard !groups.isEmpty, backend == nil else { throw .einval }
     let isVersion2 = number == UInt64(VFIO_TYPE1v2_IOMMU)
     guard isVersion2 || number == UInt64(VFIO_TYPE1_IOMMU) else { throw .enodev }
-    let backend = Type1Backend(isVersion2: isVersion2)
+    let backend = Type1Backend(
+      isVersion2: isVersion2, entryLimit: Int(host.parameters.type1EntryLimit),
+      memory: host.lockedMemory)
     for group in groups { try backend.attach(group, on: host) }
     self.backend = backend
   }
@@ -68,6 +70,9 @@ final class VFIOContainer: OpenFile {
   func remove(_ group: GroupState) {
     groups.removeAll { $0 === group }
     backend?.detach(group)
-    if groups.isEmpty { backend = nil }
+    if groups.isEmpty {
+      backend?.unmapAll()
+      backend = nil
+    }
   }
 }

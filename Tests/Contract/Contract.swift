@@ -5,7 +5,11 @@ package enum Contract {
     framing,
     groups,
     binding,
+    attaching,
     resetInformation,
+    ioasMappings,
+    type1Mappings,
+    iommufdAsContainer,
   ]
 
   /// Every case.

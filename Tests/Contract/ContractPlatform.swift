@@ -29,6 +29,10 @@ package protocol ContractPlatform: AnyObject, Sendable {
   /// Sets a parameter of a kernel module, such as `allow_unsafe_interrupts` of `vfio_iommu_type1`.
   func setParameter(_ parameter: String, of module: String, to isOn: Bool) throws
 
+  /// Sets a parameter of a kernel module that is a number, such as `dma_entry_limit` of
+  /// `vfio_iommu_type1`.
+  func setParameter(_ parameter: String, of module: String, to number: UInt32) throws
+
   /// Runs a part of a case without capabilities, and with a limit on locked memory in bytes.
   func withLess(
     _ capabilities: [Capability], lockedMemory: UInt64?, _ body: () throws -> Void
@@ -36,6 +40,13 @@ package protocol ContractPlatform: AnyObject, Sendable {
 
   /// Holds the kernel's lock of a function, as a reset by somebody else would.
   func withDeviceLock(of function: PCIAddress, _ body: () throws -> Void) throws
+
+  /// Holds a function where its reset waits for the hardware.
+  func withFunctionReset(of function: PCIAddress, _ body: () throws -> Void) throws
+
+  /// Runs `body` in a process of its own that has this one's descriptors and a copy of its memory,
+  /// and gives the errno that it ends with, 0 for none.
+  func inAnotherProcess(_ body: () -> Int32) throws -> Int32
 
   /// Puts the host into the state that cases start from, and says what was left behind by the last
   /// one; empty when nothing was.

@@ -68,10 +68,22 @@ package final class LinuxPlatform: ContractPlatform {
   }
 
   package func setParameter(_ parameter: String, of module: String, to isOn: Bool) throws {
+    try setParameter(parameter, of: module, to: isOn ? "Y" : "N")
+  }
+
+  package func setParameter(
+    _ parameter: String, of module: String, to number: UInt32
+  ) throws {
+    try setParameter(parameter, of: module, to: "\(number)")
+  }
+
+  private func setParameter(
+    _ parameter: String, of module: String, to value: String
+  ) throws {
     let path = "/sys/module/\(module)/parameters/\(parameter)"
     let old = try Self.text(of: path)
     parameters.withLock { if $0[path] == nil { $0[path] = old } }
-    try Self.write(isOn ? "Y" : "N", to: path)
+    try Self.write(value, to: path)
   }
 
   package func withLess(
@@ -82,6 +94,24 @@ package final class LinuxPlatform: ContractPlatform {
 
   package func withDeviceLock(of function: PCIAddress, _ body: () throws -> Void) throws {
     throw ContractSkip("the lock of a device is held from outside only on the simulated host")
+  }
+
+  package func withFunctionReset(of function: PCIAddress, _ body: () throws -> Void) throws {
+    throw ContractSkip("a function reset that takes its time needs hardware")
+  }
+
+  package func inAnotherProcess(_ body: () -> Int32) throws -> Int32 {
+    let child = clinux_fork()
+    guard child >= 0 else { throw Errno(rawValue: -child) }
+    if child == 0 { _exit(body()) }
+    var status: Int32 = 0
+    while unsafe waitpid(child, &status, 0) < 0 {
+      guard errno == EINTR else { throw Errno(rawValue: errno) }
+    }
+    guard status & 0x7F == 0 else {
+      throw ContractFailure("the other process ended by signal \(status & 0x7F)")
+    }
+    return status >> 8 & 0xFF
   }
 
   // MARK: Back to the start

@@ -39,13 +39,33 @@ package final class SimulatedPlatform: ContractPlatform {
   }
 
   package func setParameter(_ parameter: String, of module: String, to isOn: Bool) throws {
-    throw ContractSkip("the simulated host has no module parameters")
+    try simulated.setParameter(parameter, of: module, to: isOn ? 1 : 0)
+  }
+
+  package func setParameter(
+    _ parameter: String, of module: String, to number: UInt32
+  ) throws {
+    try simulated.setParameter(parameter, of: module, to: number)
   }
 
   package func withLess(
     _ capabilities: [Capability], lockedMemory: UInt64?, _ body: () throws -> Void
   ) throws {
-    throw ContractSkip("the simulated host has no privileges")
+    let missing = capabilities.compactMap { HostPrivileges.Capability(rawValue: $0.rawValue) }
+    try simulated.setPrivileges(
+      HostPrivileges(missing: Set(missing), lockedMemoryLimit: lockedMemory))
+    defer { try? simulated.setPrivileges(HostPrivileges()) }
+    try body()
+  }
+
+  package func withFunctionReset(of function: PCIAddress, _ body: () throws -> Void) throws {
+    try simulated.setResetting(here(function), true)
+    defer { try? simulated.setResetting(here(function), false) }
+    try body()
+  }
+
+  package func inAnotherProcess(_ body: () -> Int32) throws -> Int32 {
+    throw ContractSkip("the simulated host lives in one process")
   }
 
   package func withDeviceLock(of function: PCIAddress, _ body: () throws -> Void) throws {

@@ -10,9 +10,6 @@ struct ContractGroupTests {
   @Test("groups and native containers", arguments: native)
   func nativeRow(_ row: ContractCase) throws { try row.run() }
 
-  @Test("iommufd as container", arguments: compatible)
-  func compatibleRow(_ row: ContractCase) throws { try row.run() }
-
   @Test("65, 66, 102: no interrupt remapping needs the module's own override")
   func interruptIsolation() throws {
     let host = try ContractHost()
@@ -187,116 +184,6 @@ struct ContractGroupTests {
       argsz: 32, flags: flags, vaddr: address, iova: iova, size: size)
     try host.kernel.control(container, UInt(VFIO_IOMMU_MAP_DMA), on: &command)
   }
-
-  static let compatible: [ContractCase] = [
-    ContractCase(436, "API version; 437, 438 extensions; 440 no compatibility IOAS") { host in
-      let fd = try host.iommufd()
-      #expect(try host.call(fd, VFIO_GET_API_VERSION) == 0)
-      for number in [1, 3, 9] as [UInt] {
-        #expect(try host.call(fd, VFIO_CHECK_EXTENSION, value: number) == 1)
-      }
-      #expect(try host.call(fd, VFIO_CHECK_EXTENSION, value: 10) == 0)
-      expect(Errno(rawValue: 19)) { try host.call(fd, VFIO_CHECK_EXTENSION, value: 4) }
-      expect(Errno(rawValue: 19)) { try host.call(fd, IOMMU_VFIO_IOAS, [12, 0, 0]) }
-    },
-    ContractCase(441, "SET_CONTAINER makes an IOAS; 443 no SET_IOMMU needed; 444; 445; 446") {
-      host in
-      let fd = try host.iommufd()
-      let group = try host.group(14)
-      try host.setContainer(group, fd)
-      #expect(try host.call(fd, IOMMU_VFIO_IOAS, [12, 0, 0])[1] == 1)
-      expect(.invalidArgument) { try host.setContainer(group, fd) }
-      _ = try host.device(group, name)
-      expect(.resourceBusy) { try host.destroy(fd, 1) }
-      try host.call(fd, VFIO_SET_IOMMU, value: 3)
-      try host.call(fd, VFIO_SET_IOMMU, value: 3)
-      expect(.invalidArgument) { try host.call(fd, VFIO_SET_IOMMU, value: 8) }
-    },
-    ContractCase(442, "a native driver shows at GET_DEVICE_FD only") { host in
-      try host.kernel.unbindDriver(of: ContractHost.a1)
-      try host.kernel.bindDriver("e1000e", to: ContractHost.a1)
-      let group = try host.group(12)
-      try host.setContainer(group, try host.iommufd())
-      #expect(try status(host, group) == 3)
-      expect(.notPermitted) { _ = try host.device(group, "0000:81:00.0") }
-    },
-    ContractCase(447, "MAP without READ and WRITE; 448, 453 UNMAP of nothing and of size 0") {
-      host in
-      let fd = try host.iommufd()
-      try host.setContainer(try host.group(14), fd)
-      try mapDMA(host, fd, try host.memory(), at: 0x1000, flags: 0)
-      #expect(try unmapDMA(host, fd, at: 0x8000, size: 4096).size == 0)
-      expect(.invalidArgument) { _ = try unmapDMA(host, fd, at: 0x1000, size: 0) }
-    },
-    ContractCase(449, "UNSET with an open device, then GET_DEVICE_FD") { host in
-      let fd = try host.iommufd()
-      let group = try host.group(14)
-      try host.setContainer(group, fd)
-      let device = try host.device(group, name)
-      try host.call(group, VFIO_GROUP_UNSET_CONTAINER)
-      expect(.invalidArgument) { _ = try host.device(group, name) }
-      #expect(try host.config(device, 0, width: 2) == 0x1B36)
-    },
-    ContractCase(450, "SET_IOMMU 1 with mappings and domain; 452 UNMAP cutting; 454 VADDR") {
-      host in
-      let fd = try host.iommufd()
-      let group = try host.group(14)
-      try host.setContainer(group, fd)
-      _ = try host.device(group, name)
-      try host.call(fd, VFIO_SET_IOMMU, value: 3)
-      try mapDMA(host, fd, try host.memory(), at: 0x10000, size: 0x2000)
-      expect(.invalidArgument) { try host.call(fd, VFIO_SET_IOMMU, value: 1) }
-      var cut = ContractHost.bytes([24, 0, 0x10000, 0, 0x1000, 0])
-      expect(.noSuchFileOrDirectory) { try host.call(fd, VFIO_IOMMU_UNMAP_DMA, &cut) }
-      #expect(ContractHost.words(cut)[4] == 0)
-      expect(.invalidArgument) { try mapDMA(host, fd, 0, at: 0x20000, flags: 4) }
-      expect(.invalidArgument) { _ = try unmapDMA(host, fd, at: 0x10000, size: 8192, flags: 4) }
-      expect(Errno(rawValue: 25)) { try host.call(fd, VFIO_IOMMU_DIRTY_PAGES, [8, 1]) }
-    },
-    ContractCase(456, "GET_INFO: free DMA then ranges, 88 bytes with one window") { host in
-      let fd = try host.iommufd()
-      let group = try host.group(14)
-      try host.setContainer(group, fd)
-      _ = try host.device(group, name)
-      let short = try host.call(fd, VFIO_IOMMU_GET_INFO, [24, 0, 0, 0, 9, 0])
-      #expect(short[0] == 88)
-      #expect(short[4] == 0)
-      let long = try host.call(
-        fd, VFIO_IOMMU_GET_INFO, [88] + [UInt32](repeating: 0, count: 21))
-      #expect(long[4] == 24)
-      #expect(long[6] == 0x0001_0003)
-      #expect(long[10] == 0x0001_0001)
-    },
-    ContractCase(457, "DESTROY of the unused compatibility IOAS") { host in
-      let fd = try host.iommufd()
-      let group = try host.group(14)
-      try host.setContainer(group, fd)
-      try host.destroy(fd, 1)
-      expect(Errno(rawValue: 19)) { try host.call(fd, VFIO_CHECK_EXTENSION, value: 4) }
-      expect(Errno(rawValue: 19)) { _ = try host.device(group, name) }
-      #expect(!host.kernel.openObjects.contains { $0.contains("device") })
-    },
-    ContractCase(458, "VFIO_IOAS SET chooses the address space") { host in
-      let fd = try host.iommufd()
-      let group = try host.group(14)
-      let ioas = try host.allocateIOAS(fd)
-      try host.call(fd, IOMMU_VFIO_IOAS, [12, ioas, 1])
-      try host.setContainer(group, fd)
-      _ = try host.device(group, name)
-      expect(.resourceBusy) { try host.destroy(fd, ioas) }
-    },
-    ContractCase(459, "VFIO_IOAS CLEAR leaves an open device alone; 460, 461, 462") { host in
-      let fd = try host.iommufd()
-      let group = try host.group(14)
-      try host.setContainer(group, fd)
-      _ = try host.device(group, name)
-      try host.call(fd, IOMMU_VFIO_IOAS, [12, 0, 2])
-      _ = try host.device(group, name)
-      expect(.noSuchFileOrDirectory) { try host.call(fd, IOMMU_VFIO_IOAS, [12, 99, 1]) }
-      try host.call(fd, IOMMU_VFIO_IOAS, [12, 0, 2])
-      expect(Errno(rawValue: 95)) { try host.call(fd, IOMMU_VFIO_IOAS, [12, 0, 3]) }
-    },
-  ]
 
   static func unmapDMA(
     _ host: ContractHost, _ container: Int32, at iova: UInt64, size: UInt64, flags: UInt32 = 0

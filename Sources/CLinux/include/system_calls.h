@@ -44,6 +44,8 @@ int clinux_find_area(int maps, uint64_t address, struct clinux_area *area);
 /// is permitted back (capset(2)).
 int clinux_change_effective_capabilities(uint64_t mask, int add);
 /// Wall-clock time since the epoch in microseconds.
+int clinux_fork(void);
+
 int64_t clinux_wall_clock_microseconds(void);
 /// Monotonic time in nanoseconds.
 int64_t clinux_monotonic_nanoseconds(void);
