@@ -81,6 +81,10 @@ int clinux_mmap(int fd, size_t length, int protection, int flags, int64_t offset
   return 0;
 }
 
+int clinux_map_over(void *address, size_t length, int protection, int flags, int fd, int64_t offset) {
+  return mmap(address, length, protection, flags | MAP_FIXED, fd, offset) == MAP_FAILED ? -errno : 0;
+}
+
 int clinux_munmap(void *address, size_t length) { return munmap(address, length) < 0 ? -errno : 0; }
 
 int clinux_eventfd(unsigned int initial, int flags) {

@@ -17,8 +17,8 @@ protocol OpenFile: AnyObject {
   /// Maps a part of the file and gives the address. The mapping is the caller's to count.
   func map(_ request: MappingRequest, on host: SimulatedHost) throws(Errno) -> UInt
 
-  /// A mapping of the file has gone.
-  func unmapped(on host: SimulatedHost)
+  /// The mapping of the file at an address has gone.
+  func unmapped(_ address: UInt, on host: SimulatedHost)
 
   /// The last descriptor of the file has gone.
   func closed(on host: SimulatedHost)
@@ -29,7 +29,7 @@ extension OpenFile {
     throw .enodev
   }
 
-  func unmapped(on host: SimulatedHost) {}
+  func unmapped(_ address: UInt, on host: SimulatedHost) {}
 }
 
 /// An eventfd made through the seam: the descriptor itself is real.

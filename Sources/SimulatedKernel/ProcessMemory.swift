@@ -106,6 +106,23 @@ enum ProcessDescriptor {
     return copy
   }
 
+  /// What tells an eventfd from all others, whatever descriptors it has. Throws `EBADF`, or `EINVAL`
+  /// for anything else.
+  static func identity(ofEvent descriptor: Int32) throws(Errno) -> String {
+    guard try kind(of: descriptor) == .event else { throw .einval }
+    let file = unsafe clinux_open("/proc/self/fdinfo/\(descriptor)", O_RDONLY)
+    guard file >= 0 else { throw .ebadf }
+    defer { _ = clinux_close(file) }
+    var text = [UInt8](repeating: 0, count: 1024)
+    let count = unsafe clinux_read(file, &text, text.count)
+    let lines = text.prefix(max(0, Int(count))).split(separator: 0x0A)
+    let line = lines.map { String(decoding: $0, as: UTF8.self) }.first {
+      $0.hasPrefix("eventfd-id:")
+    }
+    guard let line else { throw .enomem }
+    return line
+  }
+
   private static func link(of descriptor: Int32) -> String {
     unsafe String(unsafeUninitializedCapacity: 4096) { buffer in
       let length = unsafe buffer.withMemoryRebound(to: CChar.self) { characters in

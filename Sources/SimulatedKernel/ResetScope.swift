@@ -82,7 +82,10 @@ struct ResetScope {
 
   /// Resets all functions; `EAGAIN` when one is locked, `ENOTTY` when one does not come back.
   func perform() throws(Errno) {
-    for member in members { member.function.setPowerState(0) }
+    for member in members {
+      member.function.setPowerState(0)
+      member.updateMappings()
+    }
     guard functions.allSatisfy({ !$0.isLocked }) else { throw .eagain }
     for function in functions { function.reset() }
     guard !functions.contains(where: \.resetTimesOut) else { throw .enotty }

@@ -20,8 +20,8 @@ final class SimulatedHost {
   private var bindings = 0
   private var reported: Set<String> = []
   private let report: @Sendable (String) -> Void
-  /// An eventfd that unmasks INTx was set since this was last looked at.
-  var hasNewUnmaskEvent = false
+  /// An eventfd that users signal was set since this was last looked at.
+  var hasNewWatchedEvent = false
 
   init(_ description: HostDescription, report: @escaping @Sendable (String) -> Void) {
     self.description = description
@@ -120,7 +120,7 @@ final class SimulatedHost {
   /// Unmaps, and lets the file go that the mapping kept alive.
   func unmap(address: UInt, length: Int) {
     MemoryCalls.unmap(address: address, length: length)
-    mappings.removeValue(forKey: address)?.file.unmapped(on: self)
+    mappings.removeValue(forKey: address)?.file.unmapped(address, on: self)
   }
 
   // MARK: DMA
@@ -284,17 +284,30 @@ final class SimulatedHost {
     files.all.contains { ($0.file as? VFIODeviceFile)?.device === device }
   }
 
-  // MARK: Unmasking by eventfd
+  // MARK: Eventfds that users signal
 
-  /// The eventfds that unmask INTx of a device.
-  var unmaskEvents: [Int32] { devices.compactMap(\.interrupts.unmask) }
+  /// Whether an eventfd that users signal was set since this was last asked.
+  func takeNewWatchedEvent() -> Bool {
+    defer { hasNewWatchedEvent = false }
+    return hasNewWatchedEvent
+  }
 
-  /// Takes the count of an eventfd and unmasks the device it belongs to.
-  func unmask(by event: Int32) {
+  /// The eventfds that unmask INTx of a device or write to a BAR.
+  var watchedEvents: [Int32] {
+    devices.flatMap { [$0.interrupts.unmask].compactMap(\.self) + $0.ioEvents.descriptors }
+  }
+
+  /// Takes the count of an eventfd, unmasks the device that it unmasks, and writes what it writes.
+  func takeSignal(of event: Int32) {
     for device in devices where device.interrupts.unmask == event {
       EventDescriptor.drain(event)
       device.unmaskINTx()
     }
+    guard let identity = devices.lazy.compactMap({ $0.ioEvents.identity(of: event) }).first else {
+      return
+    }
+    EventDescriptor.drain(event)
+    for device in devices { device.writeValues(signalledBy: identity) }
   }
 
   // MARK: Messages and introspection
@@ -326,8 +339,8 @@ final class SimulatedHost {
     for group in groups.values.sorted(by: { $0.number < $1.number }) where group.openFile != nil {
       lines.append("group \(group.number) open")
     }
-    for device in devices where device.openCount > 0 || device.interrupts.heldEvents > 0 {
-      lines.append("\(device.address) open, \(device.interrupts.heldEvents) eventfds")
+    for device in devices where device.openCount > 0 || device.heldEvents > 0 {
+      lines.append("\(device.address) open, \(device.heldEvents) eventfds")
     }
     for address in mappings.keys.sorted() {
       lines.append("device mapping at 0x\(String(address, radix: 16))")

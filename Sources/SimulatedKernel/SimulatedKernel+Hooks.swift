@@ -50,6 +50,7 @@ extension SimulatedKernel {
   package func setPowerState(of address: HostAddress, _ state: UInt8) throws(Errno) {
     try change { host throws(Errno) in
       try host.existing(address).setPowerState(UInt16(state & 3))
+      host.device(at: address)?.updateMappings()
     }
   }
 
@@ -108,6 +109,15 @@ extension SimulatedKernel {
   /// How often a function was reset, whatever the method.
   package func resetCount(of address: HostAddress) throws(Errno) -> Int {
     try change { host throws(Errno) in try host.existing(address).resetCount }
+  }
+
+  /// Changes a byte of a function's config space from the hardware's side, whatever takes writes.
+  package func setHardware(
+    of address: HostAddress, offset: Int, to value: UInt8
+  ) throws(Errno) {
+    try change { host throws(Errno) in
+      try host.existing(address).config.set([value], at: offset)
+    }
   }
 
   /// The hardware's own config space of a function.

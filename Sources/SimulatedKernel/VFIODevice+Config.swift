@@ -45,6 +45,7 @@ extension VFIODevice {
     self.config = config
     if config.disablesInterrupt != disabledInterrupt { interruptDisableChanged() }
     performOrders(bytes, at: offset, on: host)
+    updateMappings()
   }
 
   /// Memory and I/O decoding are hardware's bits that the kernel also remembers.

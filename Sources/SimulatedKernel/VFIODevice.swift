@@ -15,6 +15,10 @@ final class VFIODevice {
   /// What users see as config space; nil while nobody has access.
   var config: VirtualConfig?
   var interrupts = InterruptState()
+  /// Values that signals of eventfds write to BARs.
+  var ioEvents = IOEvents()
+  /// What users have mapped of the BARs.
+  var mappings = BARMappings()
   /// The iommufd object, whether bound through the own node or through a group.
   var binding: BoundDevice?
   /// Bound through its own node, not through a group.
@@ -64,6 +68,7 @@ final class VFIODevice {
     openCount -= 1
     guard openCount == 0 else { return }
     interrupts.disableAll()
+    ioEvents.removeAll()
     isInLowPower = false
     config = nil
     function.setPowerState(0)
@@ -77,6 +82,23 @@ final class VFIODevice {
     host.resetUnused(setOf: self)
     function.releaseMemories()
   }
+
+  /// How many eventfds are held.
+  var heldEvents: Int { interrupts.heldEvents + ioEvents.descriptors.count }
+
+  // MARK: Memory
+
+  /// Whether reads and writes of memory BARs are let through.
+  var decodesMemory: Bool {
+    (config?.decodesMemory ?? false) && function.powerState < 3
+  }
+
+  /// Whether mapped BARs can be touched; a user's own accesses by call end low power for a moment.
+  var isMemoryReachable: Bool { decodesMemory && !isInLowPower }
+
+  /// Takes the mapped BARs away from their users, or gives them back, after a change of what
+  /// `isMemoryReachable` depends on.
+  func updateMappings() { mappings.setReachable(isMemoryReachable) }
 
   // MARK: Interrupt lines
 

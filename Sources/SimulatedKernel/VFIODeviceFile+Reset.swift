@@ -7,6 +7,7 @@ extension VFIODeviceFile {
   func resetFunction(on host: SimulatedHost) throws(Errno) {
     guard device.hasReset else { throw .einval }
     device.function.setPowerState(0)
+    device.updateMappings()
     try host.tryFunctionReset(device.function)
   }
 
@@ -103,6 +104,7 @@ extension VFIODeviceFile {
         guard !device.isInLowPower else { throw .einval }
         device.isInLowPower = true
       }
+      device.updateMappings()
     case 4: throw host.notModelled(kind, UInt(VFIO_DEVICE_FEATURE))
     // Precopy information of a device that cannot migrate is refused this way, even when probed.
     case 12: throw .einval

@@ -44,7 +44,7 @@ final class VFIODeviceFile: OpenFile {
     case UInt(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO): try hotResetInfo(&argument, on: host)
     case UInt(VFIO_DEVICE_PCI_HOT_RESET): try hotReset(argument, on: host)
     case UInt(VFIO_DEVICE_FEATURE): try feature(argument, on: host)
-    case UInt(VFIO_DEVICE_IOEVENTFD): throw host.notModelled(kind, request)
+    case UInt(VFIO_DEVICE_IOEVENTFD): try setIOEvent(argument, on: host)
     default: throw .enotty
     }
     return 0
@@ -186,12 +186,13 @@ final class VFIODeviceFile: OpenFile {
 
   func map(_ request: MappingRequest, on host: SimulatedHost) throws(Errno) -> UInt {
     guard isGranted else { throw .einval }
-    let address = try mapRegion(request)
+    let address = try mapRegion(request, on: host)
     mappingCount += 1
     return address
   }
 
-  func unmapped(on host: SimulatedHost) {
+  func unmapped(_ address: UInt, on host: SimulatedHost) {
+    device.mappings.remove(address)
     mappingCount -= 1
     releaseIfUnused(on: host)
   }

@@ -26,6 +26,9 @@ package protocol ContractPlatform: AnyObject, Sendable {
   /// Drives the interrupt pin of fixture R, whose open descriptor is given.
   func setInterruptLine(of function: PCIAddress, device: Int32, asserted: Bool) throws
 
+  /// Changes a byte of a function's config space from the hardware's side.
+  func setHardware(of function: PCIAddress, offset: Int, to value: UInt8) throws
+
   /// Sets a parameter of a kernel module, such as `allow_unsafe_interrupts` of `vfio_iommu_type1`.
   func setParameter(_ parameter: String, of module: String, to isOn: Bool) throws
 

@@ -67,6 +67,10 @@ package final class LinuxPlatform: ContractPlatform {
     _ = try unsafe kernel.write(device, from: bytes.span.bytes, at: register)
   }
 
+  package func setHardware(of function: PCIAddress, offset: Int, to value: UInt8) throws {
+    throw ContractSkip("only the simulated hardware can be told what its registers hold")
+  }
+
   package func setParameter(_ parameter: String, of module: String, to isOn: Bool) throws {
     try setParameter(parameter, of: module, to: isOn ? "Y" : "N")
   }

@@ -38,6 +38,10 @@ package final class SimulatedPlatform: ContractPlatform {
     try simulated.setInterruptLine(of: here(function), asserted: asserted)
   }
 
+  package func setHardware(of function: PCIAddress, offset: Int, to value: UInt8) throws {
+    try simulated.setHardware(of: here(function), offset: offset, to: value)
+  }
+
   package func setParameter(_ parameter: String, of module: String, to isOn: Bool) throws {
     try simulated.setParameter(parameter, of: module, to: isOn ? 1 : 0)
   }

@@ -16,6 +16,8 @@ int64_t clinux_write(int fd, const void *buffer, size_t count);
 /// Maps at an address that the kernel chooses, aligned to `alignment` (a power of two, or 0).
 int clinux_mmap(int fd, size_t length, int protection, int flags, int64_t offset, size_t alignment,
                 void *_Nullable *_Nonnull out);
+/// Puts another mapping in the place of one that exists, at once (MAP_FIXED).
+int clinux_map_over(void *address, size_t length, int protection, int flags, int fd, int64_t offset);
 int clinux_munmap(void *address, size_t length);
 int clinux_eventfd(unsigned int initial, int flags);
 int clinux_memfd_create(const char *name, uint64_t size);

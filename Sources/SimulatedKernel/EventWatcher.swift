@@ -11,12 +11,12 @@ final class LockedHost: Sendable {
   }
 }
 
-/// Waits for the eventfds with which users unmask INTx, as KVM signals them at the end of an
-/// interrupt.
+/// Waits for the eventfds that users signal: to unmask INTx, as KVM does at the end of an interrupt,
+/// or to have a value written to a BAR.
 ///
 /// The thread exists from the first such eventfd on. It reads the list anew each time round, so that
 /// an eventfd that was removed meanwhile does no harm.
-final class UnmaskWatcher: Sendable {
+final class EventWatcher: Sendable {
   private struct Running {
     var thread: pthread_t
     var loop: Loop
@@ -83,12 +83,12 @@ final class UnmaskWatcher: Sendable {
 
     func run() {
       while !isStopped.withLock({ $0 }) {
-        let events = host.state.withLock { $0.unmaskEvents }
+        let events = host.state.withLock { $0.watchedEvents }
         var waiting = ([wake] + events).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         _ = unsafe poll(&waiting, UInt(waiting.count), -1)
         EventDescriptor.drain(wake)
         for ready in waiting.dropFirst() where ready.revents & Int16(POLLIN) != 0 {
-          host.state.withLock { $0.unmask(by: ready.fd) }
+          host.state.withLock { $0.takeSignal(of: ready.fd) }
         }
       }
     }
