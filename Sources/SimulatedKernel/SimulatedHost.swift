@@ -187,6 +187,8 @@ final class SimulatedHost {
     case .file(let start, let size):
       guard let size, start <= size, length < size - start else { throw .einval }
     }
+    // The page tables take no entry that allows nothing.
+    guard mapping.isReadable || mapping.isWritable else { throw .einval }
   }
 
   private func overlapsDeviceMemory(_ range: ClosedRange<UInt64>) -> Bool {
