@@ -12,6 +12,8 @@ final class FunctionState {
   var isLocked = false
   /// The function has left the bus: reads give ones, writes vanish.
   var isGone = false
+  /// The function does not answer in time after a reset.
+  var resetTimesOut = false
   /// The level of the interrupt pin.
   var isInterruptAsserted = false
   /// How often the function was reset, whatever the method.

@@ -35,7 +35,7 @@ extension HostDescription {
   private init(reading top: YAMLValue) throws(HostDescriptionError) {
     let fields = try top.fields([
       "name", "functions", "buses", "iommus", "type1-allow-unsafe-interrupts",
-      "iommufd-allow-unsafe-interrupts",
+      "iommufd-allow-unsafe-interrupts", "uapi",
     ])
     _ = try fields["name"]?.text()
     let iommus = try Self.iommus(fields.required("iommus"))
@@ -55,7 +55,8 @@ extension HostDescription {
       iommus: iommus,
       type1AllowsUnsafeInterrupts: try fields.boolean("type1-allow-unsafe-interrupts", or: false),
       iommufdAllowsUnsafeInterrupts: try fields.boolean(
-        "iommufd-allow-unsafe-interrupts", or: false))
+        "iommufd-allow-unsafe-interrupts", or: false),
+      uapi: try fields["uapi"]?.choice(HostUAPI.allCases.map { ($0.rawValue, $0) }) ?? .linux72)
   }
 
   private static func buses(

@@ -11,17 +11,31 @@ package struct HostDescription: Sendable, Equatable {
   package var type1AllowsUnsafeInterrupts: Bool
   /// `allow_unsafe_interrupts` of the iommufd module.
   package var iommufdAllowsUnsafeInterrupts: Bool
+  /// Whose rules hold for hot resets.
+  package var uapi: HostUAPI
 
   package init(
     functions: [HostFunction], buses: [HostBus] = [], iommus: [HostIOMMU] = [],
-    type1AllowsUnsafeInterrupts: Bool = false, iommufdAllowsUnsafeInterrupts: Bool = false
+    type1AllowsUnsafeInterrupts: Bool = false, iommufdAllowsUnsafeInterrupts: Bool = false,
+    uapi: HostUAPI = .linux72
   ) {
     self.functions = functions.sorted { $0.address < $1.address }
     self.buses = buses
     self.iommus = iommus
     self.type1AllowsUnsafeInterrupts = type1AllowsUnsafeInterrupts
     self.iommufdAllowsUnsafeInterrupts = iommufdAllowsUnsafeInterrupts
+    self.uapi = uapi
   }
+}
+
+/// The hot-reset rules of a kernel (11.4 of the contract).
+package enum HostUAPI: String, Sendable, CaseIterable {
+  /// What shipped.
+  case linux72 = "linux-7.2"
+  /// What the third version of the series of April 2023 proposed: a device that nobody opened needs no
+  /// proof of ownership, an array may hold device descriptors, and who uses an iommufd, by group too,
+  /// proves with an array of length zero.
+  case rfcv3 = "iommufd-rfcv3"
 }
 
 /// A bus behind a bridge or port.

@@ -41,7 +41,10 @@ extension IOMMUFDFile {
 
   private func extensionAnswer(_ number: UInt64) throws(Errno) -> Int32 {
     switch number {
-    case UInt64(VFIO_TYPE1_IOMMU), UInt64(VFIO_TYPE1v2_IOMMU), UInt64(VFIO_UNMAP_ALL): return 1
+    // No-IOMMU mode is built in, whether it is on or not.
+    case UInt64(VFIO_TYPE1_IOMMU), UInt64(VFIO_TYPE1v2_IOMMU), UInt64(VFIO_UNMAP_ALL),
+      UInt64(VFIO_NOIOMMU_IOMMU):
+      return 1
     case UInt64(VFIO_DMA_CC_IOMMU):
       return try compatible().tables.allSatisfy(\.iommu.enforcesCoherency) ? 1 : 0
     default: return 0

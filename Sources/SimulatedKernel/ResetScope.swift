@@ -5,8 +5,8 @@ internal import SystemPackage
 struct ResetScope {
   /// What a caller shows to prove that the affected devices are its own.
   enum Proof {
-    /// Groups whose files the caller holds.
-    case groups([GroupState])
+    /// Groups whose files the caller holds, and devices of which it holds descriptors.
+    case holdings(groups: [GroupState], devices: [VFIODevice])
     /// The context that the caller's device is bound to.
     case context(IOMMUFDContext)
   }
@@ -14,12 +14,14 @@ struct ResetScope {
   /// Every function on the bus or slot and below, in order of discovery; bridges count.
   let functions: [FunctionState]
   private let members: [VFIODevice]
+  private let uapi: HostUAPI
 
   /// Throws `ENODEV` where neither slot nor bus can be reset.
   init(of function: FunctionState, on host: SimulatedHost) throws(Errno) {
     guard let bus = host.bus(of: function), bus.reset != .none else { throw .enodev }
     let slot = bus.reset == .slot ? function.address.device : nil
     functions = Self.walk(bus.address, slot: slot, host)
+    uapi = host.description.uapi
     let key = host.resetSet(of: function)
     members = host.devices.filter { host.resetSet(of: $0.function) == key }
       .sorted { $0.sequence < $1.sequence }
@@ -47,6 +49,7 @@ struct ResetScope {
   ) -> UInt32 {
     guard let device = members.first(where: { $0.function === function }) else { return .max }
     if let bound = device.binding, bound.context === context { return bound.identifier }
+    if uapi == .rfcv3, device.openCount == 0 { return 0 }
     return function.group.ownership.isOwned(by: context) ? 0 : .max
   }
 
@@ -61,13 +64,14 @@ struct ResetScope {
   /// Whether any member waits for a reset that its last close could not do.
   var needsReset: Bool { members.contains { $0.needsReset } }
 
-  /// Resets all functions, if all are members and the proof covers every member.
+  /// Resets all functions, if all are members and the proof covers every member that needs it.
   func reset(owning proof: Proof, on host: SimulatedHost) throws(Errno) {
     guard isWhole else { throw .einval }
-    for member in members {
+    for member in members where uapi == .linux72 || member.openCount > 0 {
       let isOwned =
         switch proof {
-        case .groups(let groups): groups.contains { $0 === member.function.group }
+        case .holdings(let groups, let devices):
+          groups.contains { $0 === member.function.group } || devices.contains { $0 === member }
         case .context(let context):
           identifier(of: member.function, for: context, on: host) != .max
         }
@@ -76,7 +80,7 @@ struct ResetScope {
     try perform()
   }
 
-  /// Resets all functions; `EAGAIN` when one is locked.
+  /// Resets all functions; `EAGAIN` when one is locked, `ENOTTY` when one does not come back.
   func perform() throws(Errno) {
     for member in members {
       member.function.setPowerState(0)
@@ -84,6 +88,7 @@ struct ResetScope {
     }
     guard functions.allSatisfy({ !$0.isLocked }) else { throw .eagain }
     for function in functions { function.reset() }
+    guard !functions.contains(where: \.resetTimesOut) else { throw .enotty }
     for member in members { member.needsReset = false }
   }
 }

@@ -205,6 +205,8 @@ final class SimulatedHost {
     case .file(let start, let size):
       guard let size, start <= size, length < size - start else { throw .einval }
     }
+    // The page tables take no entry that allows nothing.
+    guard mapping.isReadable || mapping.isWritable else { throw .einval }
   }
 
   private func overlapsDeviceMemory(_ range: ClosedRange<UInt64>) -> Bool {
@@ -227,7 +229,8 @@ final class SimulatedHost {
         guard isAloneOnBus(function) else { continue }
       }
       function.reset()
-      return
+      // A function that does not come back lets the kernel try the next method.
+      if !function.resetTimesOut { return }
     }
     throw .enotty
   }

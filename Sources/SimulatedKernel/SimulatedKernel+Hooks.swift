@@ -41,6 +41,11 @@ extension SimulatedKernel {
     try change { host throws(Errno) in try host.existing(address).isGone = isGone }
   }
 
+  /// Has a function not come back in time from resets, or come back again: `ENOTTY` from both kinds.
+  package func setResetTimesOut(_ address: HostAddress, _ timesOut: Bool) throws(Errno) {
+    try change { host throws(Errno) in try host.existing(address).resetTimesOut = timesOut }
+  }
+
   /// Puts a function into a D-state (0 to 3) behind the user's back.
   package func setPowerState(of address: HostAddress, _ state: UInt8) throws(Errno) {
     try change { host throws(Errno) in

@@ -188,13 +188,28 @@ package final class SimulatedKernel: HostKernel {
   }
 
   package func contents(of path: String) throws(Errno) -> [UInt8] {
-    guard Self.isSimulated(path) else { return try real.contents(of: path) }
+    guard Self.isSimulated(path) else {
+      return try real.contents(of: path) + addedFileInformation(for: path)
+    }
     return try locked.state.withLock { host throws(Errno) in
       guard path.hasPrefix("/sys") else {
         _ = try DeviceNumbers.number(of: path, on: host)
         throw Errno.einval
       }
       return Array(try SysfsTree(of: host).contents(of: path).prefix(65536))
+    }
+  }
+
+  /// The line that vfio adds to what `/proc` says of a device's descriptor (1.1 of the contract).
+  private func addedFileInformation(for path: String) -> [UInt8] {
+    let prefix = "/proc/self/fdinfo/"
+    guard path.hasPrefix(prefix), let descriptor = Int32(path.dropFirst(prefix.count)) else {
+      return []
+    }
+    return locked.state.withLock { host in
+      guard let file = host.files[descriptor] as? VFIODeviceFile else { return [] }
+      let directory = SysfsTree.directory(of: file.device.function, on: host)
+      return Array("vfio-device-syspath: \(directory)\n".utf8)
     }
   }
 

@@ -120,7 +120,7 @@ package struct SysfsTree: Sendable {
   }
 
   /// The directory of a function below the bridges that lead to it.
-  private static func directory(of function: FunctionState, on host: SimulatedHost) -> String {
+  static func directory(of function: FunctionState, on host: SimulatedHost) -> String {
     let bus = host.bus(of: function)
     if let bridge = bus?.bridge, let upstream = host.function(at: bridge) {
       return "\(directory(of: upstream, on: host))/\(function.address)"
@@ -154,12 +154,17 @@ package struct SysfsTree: Sendable {
     addLink("\(directory)/subsystem", to: "/sys/bus/pci")
     addLink("\(directory)/iommu_group", to: "/sys/kernel/iommu_groups/\(function.group.number)")
     addLink("/sys/bus/pci/devices/\(function.address)", to: directory)
+    let device = host.device(at: function.address)
+    // A driver that leaves has lost its links before it waits for the device's users.
+    let isLeaving = device?.isLeaving ?? false
     if let driver = function.driver {
       addDirectory("/sys/bus/pci/drivers/\(driver)")
-      addLink("\(directory)/driver", to: "/sys/bus/pci/drivers/\(driver)")
-      addLink("/sys/bus/pci/drivers/\(driver)/\(function.address)", to: directory)
+      if !isLeaving {
+        addLink("\(directory)/driver", to: "/sys/bus/pci/drivers/\(driver)")
+        addLink("/sys/bus/pci/drivers/\(driver)/\(function.address)", to: directory)
+      }
     }
-    if let device = host.device(at: function.address) {
+    if let device, !isLeaving {
       let node = "\(directory)/vfio-dev/vfio\(device.index)"
       addDirectory(node)
       addFile("\(node)/dev", "\(DeviceNumbers.deviceMajor):\(device.index)")

@@ -50,29 +50,38 @@ extension VFIODeviceFile {
   func hotReset(_ argument: UserArgument, on host: SimulatedHost) throws(Errno) {
     let header = try argument.load(vfio_pci_hot_reset.self)
     guard header.argsz >= 12, header.flags == 0 else { throw .einval }
-    guard (header.count != 0) != device.isBoundByNode else { throw .einval }
+    let provesByContext =
+      switch host.description.uapi {
+      case .linux72: device.isBoundByNode
+      case .rfcv3: device.binding != nil && header.count == 0
+      }
+    guard (header.count != 0) != provesByContext else { throw .einval }
     let scope = try ResetScope(of: device.function, on: host)
-    var proof = ResetScope.Proof.groups([])
-    if device.isBoundByNode, let context = device.binding?.context {
-      proof = .context(context)
-    } else {
-      guard Int(header.count) <= scope.functions.count else { throw .einval }
-      let bytes = try argument.bytes(at: 12, count: 4 * Int(header.count))
-      proof = .groups(try groups(bytes, on: host))
+    if provesByContext, let context = device.binding?.context {
+      return try scope.reset(owning: .context(context), on: host)
     }
-    try scope.reset(owning: proof, on: host)
+    guard Int(header.count) <= scope.functions.count else { throw .einval }
+    let bytes = try argument.bytes(at: 12, count: 4 * Int(header.count))
+    try scope.reset(owning: try holdings(bytes, on: host), on: host)
   }
 
-  private func groups(_ bytes: [UInt8], on host: SimulatedHost) throws(Errno) -> [GroupState] {
+  private func holdings(
+    _ bytes: [UInt8], on host: SimulatedHost
+  ) throws(Errno) -> ResetScope.Proof {
     var groups: [GroupState] = []
+    var devices: [VFIODevice] = []
     for place in stride(from: 0, to: bytes.count, by: 4) {
       let descriptor = UserMemory.value(Int32.self, from: bytes[place..<place + 4])
       let file = host.files[descriptor]
       if file == nil { _ = try ProcessDescriptor.kind(of: descriptor) }
-      guard let group = (file as? VFIOGroupFile)?.group else { throw .einval }
-      groups.append(group)
+      switch file {
+      case let group as VFIOGroupFile: groups.append(group.group)
+      case let file as VFIODeviceFile where host.description.uapi == .rfcv3:
+        devices.append(file.device)
+      default: throw .einval
+      }
     }
-    return groups
+    return .holdings(groups: groups, devices: devices)
   }
 
   /// `VFIO_DEVICE_FEATURE`: low power only; DMA buffers are not built in.

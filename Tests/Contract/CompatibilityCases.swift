@@ -29,9 +29,10 @@ extension Contract {
     ContractCase(436, "fresh context: GET_API_VERSION → 0") { host in
       try expect(try host.call(try host.iommufd(), VFIO_GET_API_VERSION), equals: 0)
     },
-    ContractCase(437, "fresh context: CHECK_EXTENSION 1, 3, 9 → 1; 10 → 0") { host in
+    // 8 is no-IOMMU mode, which is built in.
+    ContractCase(437, "fresh context: CHECK_EXTENSION 1, 3, 8, 9 → 1; 10 → 0") { host in
       let fd = try host.iommufd()
-      for number in [1, 3, 9] as [UInt] {
+      for number in [1, 3, 8, 9] as [UInt] {
         try expect(try host.call(fd, VFIO_CHECK_EXTENSION, value: number), equals: 1, "\(number)")
       }
       try expect(try host.call(fd, VFIO_CHECK_EXTENSION, value: 10), equals: 0)
@@ -109,6 +110,25 @@ extension Contract {
       let set = try Compatible(host)
       try host.mapDMA(set.iommufd, try host.memory(), at: 0x1000, flags: 0)
     },
+    ContractCase("447b", "device open: MAP with neither READ nor WRITE → EINVAL", [.n]) { host in
+      let set = try Compatible(host)
+      _ = try host.device(set.group, .n)
+      let memory = try host.memory()
+      try expect(.invalidArgument) {
+        try host.mapDMA(set.iommufd, memory, at: 0x1000, flags: 0)
+      }
+    },
+    ContractCase("449b", "device open: close the group, open it again → 0", [.n]) { host in
+      let set = try Compatible(host)
+      _ = try host.device(set.group, .n)
+      host.close(set.group)
+      _ = try host.group(.n)
+    },
+    ContractCase("446b", "no compatibility IOAS: SET_IOMMU 8 → EINVAL, 3 → ENODEV") { host in
+      let fd = try host.iommufd()
+      try expect(.invalidArgument) { try host.call(fd, VFIO_SET_IOMMU, value: 8) }
+      try expect(.enodev) { try host.call(fd, VFIO_SET_IOMMU, value: 3) }
+    },
     ContractCase(448, "UNMAP of an empty range → 0, size 0", [.n]) { host in
       let set = try Compatible(host)
       try expect(host.unmapDMA(set.iommufd, at: 0x8000, size: 4096), equals: .init(0))
@@ -136,6 +156,20 @@ extension Contract {
       try host.mapDMA(set.iommufd, memory, at: 0x1_2000)
       try expect(host.unmapDMA(set.iommufd, at: 0x1_1000, size: 0x3000), equals: .init(0x3000))
       try expect(host.unmapDMA(set.iommufd, at: 0, size: 0x10_0000), equals: .init(0x1000))
+    },
+    ContractCase("452c", "SET_IOMMU 1, memlock used up: UNMAP of a part frees just that", [.n]) {
+      host in
+      let set = try Compatible(host)
+      try host.call(set.iommufd, VFIO_SET_IOMMU, value: 1)
+      _ = try host.device(set.group, .n)
+      let memory = try host.memory(pages: 8)
+      try host.platform.withLess([.ipcLock], lockedMemory: 0x4000) {
+        try host.mapDMA(set.iommufd, memory, at: 0x1_0000, size: 0x4000)
+        try expect(.noMemory) { try host.mapDMA(set.iommufd, memory + 0x4000, at: 0x2_0000) }
+        try expect(host.unmapDMA(set.iommufd, at: 0x1_2000, size: 0x1000), equals: .init(0x1000))
+        try host.mapDMA(set.iommufd, memory + 0x4000, at: 0x2_0000)
+        try expect(.noMemory) { try host.mapDMA(set.iommufd, memory + 0x5000, at: 0x3_0000) }
+      }
     },
     ContractCase(453, "UNMAP size 0 → EINVAL, size 0 written", [.n]) { host in
       let set = try Compatible(host)

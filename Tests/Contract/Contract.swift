@@ -1,6 +1,10 @@
 /// All cases of the contract, in the order of section 12 of the reference.
 package enum Contract {
   package static let sections: [ContractSection] = [
+    objects,
+    framing,
+    groups,
+    binding,
     attaching,
     resetInformation,
     configSpace,
