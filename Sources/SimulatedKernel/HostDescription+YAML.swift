@@ -50,6 +50,7 @@ extension HostDescription {
     }
     let buses = try Self.buses(fields["buses"], functions: drafts)
     try Self.checkGroups(drafts)
+    try Self.checkVirtualFunctions(drafts)
     self.init(
       functions: try HostFunctionDraft.finish(drafts, buses: buses), buses: buses,
       iommus: iommus,
@@ -114,6 +115,18 @@ extension HostDescription {
               + "'\(other.iommu)' on line \(other.place.line)"))
       }
       if first[draft.group] == nil { first[draft.group] = draft }
+    }
+  }
+
+  private static func checkVirtualFunctions(
+    _ drafts: [HostFunctionDraft]
+  ) throws(HostDescriptionError) {
+    for draft in drafts {
+      guard let address = draft.physicalFunction else { continue }
+      guard drafts.contains(where: { $0.address == address && $0.isPhysical }) else {
+        throw draft.place.mistake(
+          .contradiction("there is no function \(address) with an 'sriov' capability"))
+      }
     }
   }
 

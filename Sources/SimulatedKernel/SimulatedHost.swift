@@ -56,6 +56,11 @@ final class SimulatedHost {
     devices.first { $0.address == address }
   }
 
+  /// Whether a function has virtual functions.
+  func hasVirtualFunctions(_ function: FunctionState) -> Bool {
+    functions.contains { $0.description.physicalFunction == function.address }
+  }
+
   /// The group of a path `/dev/vfio/N`: the node exists while a member is on vfio-pci.
   func group(ofNode path: String) -> GroupState? {
     devices.map(\.function.group).first { path == "/dev/vfio/\($0.number)" }
@@ -67,7 +72,9 @@ final class SimulatedHost {
   }
 
   func resetSet(of function: FunctionState) -> ResetSet {
-    guard let bus = bus(of: function) else { return .alone(function.address) }
+    guard let bus = bus(of: function), !function.description.isVirtual else {
+      return .alone(function.address)
+    }
     return bus.reset == .slot ? .slot(bus.address, function.address.device) : .bus(bus.address)
   }
 
@@ -271,6 +278,7 @@ final class SimulatedHost {
   /// driver needs it.
   func bindDriver(_ driver: String, to function: FunctionState) throws(Errno) {
     guard function.driver == nil else { throw .ebusy }
+    if driver == "vfio-pci", hasVirtualFunctions(function) { throw .ebusy }
     if !Self.driversWithoutDMA.contains(driver), function.group.ownership.owner != nil {
       throw .ebusy
     }

@@ -134,8 +134,8 @@ package struct SysfsTree: Sendable {
     addDirectory(directory)
     insert("\(directory)/config", .file(config.bytes))
     func hex(_ value: UInt64, _ width: Int) -> String { "0x" + padded(value, width) }
-    addFile("\(directory)/vendor", hex(config.value(at: PCIRegister.vendor, width: 2), 4))
-    addFile("\(directory)/device", hex(config.value(at: PCIRegister.device, width: 2), 4))
+    addFile("\(directory)/vendor", hex(UInt64(function.description.identity & 0xFFFF), 4))
+    addFile("\(directory)/device", hex(UInt64(function.description.identity >> 16), 4))
     addFile("\(directory)/class", hex(config.value(at: PCIRegister.revision + 1, width: 3), 6))
     addFile("\(directory)/revision", hex(config.value(at: PCIRegister.revision, width: 1), 2))
     addFile(

@@ -28,6 +28,9 @@ final class VFIODevice {
   /// Could not be reset at the last close.
   var needsReset = false
   var isInLowPower = false
+  /// What a physical function and users of its virtual functions share; nil for a random one that
+  /// nobody knows.
+  var token: [UInt8]?
   private var pristine: HostConfigSpace?
 
   init(function: FunctionState, index: Int, sequence: Int) {
@@ -90,7 +93,7 @@ final class VFIODevice {
 
   /// Whether reads and writes of memory BARs are let through.
   var decodesMemory: Bool {
-    (config?.decodesMemory ?? false) && function.powerState < 3
+    (function.description.isVirtual || config?.decodesMemory ?? false) && function.powerState < 3
   }
 
   /// Whether mapped BARs can be touched; a user's own accesses by call end low power for a moment.

@@ -86,7 +86,7 @@ extension VFIODeviceFile {
 
   /// `VFIO_DEVICE_FEATURE`: low power only; DMA buffers are not built in.
   func feature(_ argument: UserArgument, on host: SimulatedHost) throws(Errno) {
-    _ = try argument.argumentSize(minimum: 8)
+    let size = try argument.argumentSize(minimum: 8)
     let flags = try argument.load(vfio_device_feature.self).flags
     let isGet = flags & UInt32(VFIO_DEVICE_FEATURE_GET) != 0
     let isSet = flags & UInt32(VFIO_DEVICE_FEATURE_SET) != 0
@@ -94,6 +94,12 @@ extension VFIODeviceFile {
     guard flags & ~UInt32(0x7FFFF) == 0, !(isGet && isSet) || isProbe else { throw .einval }
     let number = flags & UInt32(VFIO_DEVICE_FEATURE_MASK)
     switch number {
+    case 0:
+      guard device.function.description.isPhysical else { throw .enotty }
+      guard !isGet else { throw .einval }
+      if isProbe { return }
+      guard isSet, size >= 8 + VFIODevice.tokenSize else { throw .einval }
+      device.token = try argument.bytes(at: 8, count: VFIODevice.tokenSize)
     case 3, 5:
       guard !isGet else { throw .einval }
       if isProbe { return }

@@ -115,10 +115,11 @@ final class VFIODeviceFile: OpenFile {
     let group = device.function.group
     guard group.openFile == nil else { throw .ebusy }
     guard !isGranted else { throw .einval }
-    if command.flags & UInt32(VFIO_DEVICE_BIND_FLAG_TOKEN) != 0 {
-      _ = try UserMemory.bytes(at: command.token_uuid_ptr, count: 16)
-      throw .einval
-    }
+    let hasToken = command.flags & UInt32(VFIO_DEVICE_BIND_FLAG_TOKEN) != 0
+    let token =
+      hasToken
+      ? try UserMemory.bytes(at: command.token_uuid_ptr, count: VFIODevice.tokenSize) : nil
+    try device.check(token, on: host)
     let file = host.files[command.iommufd]
     if file == nil { _ = try ProcessDescriptor.kind(of: command.iommufd) }
     guard let context = (file as? IOMMUFDFile)?.context else { throw .ebadfd }

@@ -101,16 +101,17 @@ final class VFIOGroupFile: OpenFile {
   private func openDevice(_ text: String, on host: SimulatedHost) throws(Errno) -> Int32 {
     let words = text.split(separator: " ", omittingEmptySubsequences: true)
     guard let name = words.first, !text.hasPrefix(" ") else { throw .enodev }
-    for (index, option) in words.dropFirst().enumerated() {
-      guard index == 0, option.hasPrefix("vf_token="), option.utf8.count == 9 + 36 else {
-        throw .einval
-      }
+    var token: [UInt8]?
+    for option in words.dropFirst() {
+      guard token == nil, option.hasPrefix("vf_token="),
+        let given = VFIODevice.token(option.dropFirst(9))
+      else { throw .einval }
+      token = given
     }
     guard let address = HostAddress(String(name)), let device = host.device(at: address),
       device.function.group === group, !device.isLeaving
     else { throw .enodev }
-    // The model has no functions with tokens: giving one is refused.
-    guard words.count == 1 else { throw .einval }
+    try device.check(token, on: host)
     guard let container else { throw .einval }
     if case .native(let native) = container, native.backend == nil { throw .einval }
     let file = VFIODeviceFile(device: device, group: self)
