@@ -1,4 +1,5 @@
 internal import CLinux
+internal import HostKernel
 internal import SystemPackage
 
 /// Section 12.3 up to the container.
@@ -34,6 +35,19 @@ extension Contract {
       try expect(.resourceBusy) { _ = try host.group(.n) }
       host.close(group)
       _ = try host.group(.n)
+    },
+    ContractCase("42b", "group node open: open it in another process → EBUSY", [.n]) { host in
+      _ = try host.group(.n)
+      let path = "/dev/vfio/\(try host.groupNumber(.n))"
+      let answer = try host.platform.inAnotherProcess {
+        do throws(Errno) {
+          _ = try host.kernel.open(path, .readWrite)
+          return 0
+        } catch {
+          return error.rawValue
+        }
+      }
+      try expect(answer, equals: Errno.resourceBusy.rawValue, "errno")
     },
     ContractCase(44, "A0.fd open but not bound: open GA's node → ok", [.a0]) { host in
       _ = try host.node(.a0)
