@@ -23,21 +23,18 @@ def has_group(address):
 def prepare(functions, physical, virtual):
     """Binds `functions` to vfio-pci, and the `virtual` functions that `physical` gets.
 
-    All three map names to addresses. Returns name and address of everything there is now, and the
-    native driver that each of `functions` had.
+    `functions` and `virtual` map names to addresses, `physical` is a name.
     """
     write(f"{PARAMETERS}/vfio_pci/parameters/enable_sriov", "1")
     # What has no group is refused without this, and it has to be there before the driver is bound.
-    if not all(has_group(address) for address in functions.values()):
+    if any(not has_group(address) for address in functions.values()):
         write(f"{PARAMETERS}/vfio/parameters/enable_unsafe_noiommu_mode", "1")
-    native = {name: driver_of(address) for name, address in functions.items()}
     for address in functions.values():
         bind(address, "vfio-pci")
     if physical:
         write(f"{DEVICES}/{functions[physical]}/sriov_numvfs", str(len(virtual)))
         for address in virtual.values():
             bind(address, "vfio-pci")
-    return {**functions, **virtual}, native
 
 
 def configured(option):
@@ -46,35 +43,36 @@ def configured(option):
         return f"CONFIG_{option}=y\n" in options
 
 
-def facts(functions, native, platform):
-    """The lines about the machine, as name and value, both without blanks."""
-    yield from platform.items()
-    yield "kvm", os.path.exists("/dev/kvm")
-    yield "mock", os.path.exists("/sys/bus/iommufd_mock")
-    yield "dma-buf", configured("VFIO_PCI_DMABUF")
-    yield "no-iommu", not all(has_group(address) for address in functions.values())
-    for name, driver in native.items():
-        if driver:
-            yield f"{name}.native", driver
+def facts(functions):
+    """What can be seen of the machine before vfio-pci has the functions: it makes groups itself."""
+    facts = {
+        "kvm": os.path.exists("/dev/kvm"),
+        "mock": os.path.exists("/sys/bus/iommufd_mock"),
+        "dma-buf": configured("VFIO_PCI_DMABUF"),
+        "no-iommu": any(not has_group(address) for address in functions.values()),
+    }
+    for name, address in functions.items():
+        if driver_of(address):
+            facts[f"{name}.native"] = driver_of(address)
+    return facts
 
 
-def run(functions, platform, bridges={}, physical=None, virtual={}):
+def run(functions, platform, bridges=None, physical=None, virtual=None):
     """Makes the fixtures ready, runs the cases whose patterns are the arguments, returns the status.
 
     `bridges` are fixtures that no driver takes. `platform` are the facts of the machine's
     description. `physical` is the name of the function that gets `virtual` ones.
     """
     require_programs(PROGRAM)
+    virtual, bridges = virtual or {}, bridges or {}
     try:
-        ready, native = prepare(functions, physical, virtual)
+        seen = facts(functions)
+        prepare(functions, physical, virtual)
     except (Failure, OSError) as problem:
         print(f"fixtures: {problem}")
         return 2
     with open(FIXTURES, "w") as file:
-        for name, address in (*ready.items(), *bridges.items()):
-            file.write(f"{name} {address}\n")
-        for name, value in facts(ready, native, platform):
-            text = {True: "yes", False: "no"}.get(value, value)
-            file.write(f"{name} {text}\n")
+        for name, value in {**functions, **virtual, **bridges, **platform, **seen}.items():
+            file.write(f"{name} { {True: 'yes', False: 'no'}.get(value, value) }\n")
     command = [PROGRAM, "--fixtures", FIXTURES, *sys.argv[1:]]
     return subprocess.run(command, stdin=subprocess.DEVNULL).returncode
