@@ -50,12 +50,20 @@ import Testing
   }
 
   @Test func theScenariosOfThisCheckoutHaveHeaders() throws {
-    let scenarios = try Lab().scenarios()
-    let names = scenarios.map(\.name)
+    let names = try Lab().scenarios().map(\.name)
     #expect(
       names == [
         "contract", "contract-amd", "contract-no-interrupt-remapping", "errors", "headers",
         "reset-pair",
       ])
+  }
+
+  @Test func theMachinesThatScenariosNameAreThere() throws {
+    let checkout = try Checkout()
+    let machines = try checkout.scenarios().compactMap(\.machine)
+    #expect(!machines.isEmpty)
+    for machine in machines {
+      #expect(try !checkout.machine(checkout.machinePath(machine)).options.isEmpty)
+    }
   }
 }
