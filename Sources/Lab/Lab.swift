@@ -40,7 +40,7 @@ package struct Lab {
       let scenario = try Scenario.find(name, in: try checkout.scenarios())
       if scenario.place == .host { hostScenario = scenario }
       if let machine = scenario.machine, request.machine == nil {
-        request.machine = "\(checkout.labFolder)/\(machine).machine"
+        request.machine = checkout.machinePath(machine)
       }
     }
     guard hostScenario != nil || geteuid() == 0 else { throw .notRoot }

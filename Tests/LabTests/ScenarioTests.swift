@@ -13,6 +13,16 @@ import Testing
     #expect(scenario.summary == summary)
   }
 
+  @Test(
+    arguments: [
+      ("# lab: x\n# machine: narrow\n", "narrow"), ("# lab: x\n# machine:narrow", "narrow"),
+      ("# lab: x\n# the machine: narrow", nil), ("# lab: x\n\n# machine: narrow", nil),
+      ("# lab: x", nil),
+    ] as [(String, String?)])
+  func theThirdLineMayNameItsMachine(header: String, machine: String?) throws {
+    #expect(try Scenario(name: "x", script: "#!/bin/sh\n\(header)").machine == machine)
+  }
+
   @Test(arguments: [
     ("\n# lab: x\n# machine: contract\n", "contract"), ("\n# lab: x\n# machine\n", nil),
     ("\n# lab: x", nil),
@@ -51,8 +61,17 @@ import Testing
     let names = try Lab().scenarios().map(\.name)
     #expect(
       names == [
-        "contract", "contract-no-iommu", "contract-no-remapping", "differential", "errors",
+        "contract", "contract-amd", "contract-no-interrupt-remapping", "differential", "errors",
         "headers", "reset-pair",
       ])
+  }
+
+  @Test func theMachinesThatScenariosNameAreThere() throws {
+    let checkout = try Checkout()
+    let machines = try checkout.scenarios().compactMap(\.machine)
+    #expect(!machines.isEmpty)
+    for machine in machines {
+      #expect(try !checkout.machine(checkout.machinePath(machine)).options.isEmpty)
+    }
   }
 }
