@@ -7,6 +7,8 @@ package enum Contract {
     binding,
     attaching,
     resetInformation,
+    hotReset,
+    functionReset,
     configSpace,
     regions,
     interrupts,
