@@ -19,7 +19,7 @@ struct ResetScope {
   /// Throws `ENODEV` where neither slot nor bus can be reset.
   init(of function: FunctionState, on host: SimulatedHost) throws(Errno) {
     guard let bus = host.bus(of: function), bus.reset != .none else { throw .enodev }
-    let slot = bus.reset == .slot ? function.address.device : nil
+    let slot = bus.reset == .slot ? function.slot : nil
     functions = Self.walk(bus.address, slot: slot, host)
     uapi = host.description.uapi
     let key = host.resetSet(of: function)
@@ -32,7 +32,7 @@ struct ResetScope {
   ) -> [FunctionState] {
     var found: [FunctionState] = []
     for function in host.functions
-    where function.address.busAddress == bus && (slot == nil || function.address.device == slot) {
+    where function.address.busAddress == bus && (slot == nil || function.slot == slot) {
       found.append(function)
       // A bridge leads to a bus with a higher number, so this ends.
       for below in host.description.buses where below.bridge == function.address {
@@ -91,6 +91,11 @@ struct ResetScope {
     guard !functions.contains(where: \.resetTimesOut) else { throw .enotty }
     for member in members { member.needsReset = false }
   }
+}
+
+extension FunctionState {
+  /// The device number of the slot; a virtual function sits in that of its physical function.
+  fileprivate var slot: UInt8 { (description.physicalFunction ?? address).device }
 }
 
 /// Which devices are reset together: the key of a set.
