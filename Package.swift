@@ -82,7 +82,7 @@ let package = Package(
     tests("PCITests", ["PCI"]),
     tests("HostKernelTests", ["HostKernel", system]),
     tests("SimulatedKernelTests", ["SimulatedKernel", "CLinux", "HostKernel", "PCI", system]),
-    tests("VFIOTests", ["VFIO", "SimulatedKernel", "HostKernel", "Tracing", system]),
+    tests("VFIOTests", ["VFIO", "SimulatedKernel", "HostKernel", "Tracing", "PCI", system]),
     tests("EventLoopTests", ["EventLoop"]),
     tests("HypervisorTests", ["Hypervisor", "CLinux", "HostKernel", system]),
     tests(
@@ -95,7 +95,7 @@ let package = Package(
     tests("CommandLineTests", ["CommandLine", "Tracing", "PCI"]),
     tests(
       "MachineTests",
-      ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", system]),
+      ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", "PCI", system]),
     tests("MonitorTests", ["Monitor", "CommandLine", "EventLoop", "Machine", "Tracing"]),
     tests("TraceComparisonTests", ["TraceComparison"]),
     tests("LabTests", ["Lab"]),

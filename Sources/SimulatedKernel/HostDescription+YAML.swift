@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import PCI
 internal import SystemPackage
 
 extension HostDescription {
@@ -85,7 +86,7 @@ extension HostDescription {
 
   private static func bridgeAddress(
     _ value: YAMLValue, to bus: HostBusAddress, functions: [HostFunctionDraft]
-  ) throws(HostDescriptionError) -> HostAddress {
+  ) throws(HostDescriptionError) -> PCIAddress {
     let address = try value.address()
     guard let function = functions.first(where: { $0.address == address }) else {
       let names = functions.map(\.address.description)
@@ -138,9 +139,9 @@ extension HostDescription {
 
 extension YAMLValue {
   /// The address of a function in its full form.
-  func address() throws(HostDescriptionError) -> HostAddress {
+  func address() throws(HostDescriptionError) -> PCIAddress {
     let text = try text()
-    guard let address = HostAddress(text) else {
+    guard let address = PCIAddress(sysfsName: text) else {
       throw mistake(.notAnAddress(text, form: "DDDD:BB:DD.F, such as \"0000:81:00.0\""))
     }
     return address

@@ -1,6 +1,8 @@
+package import PCI
+
 /// One PCI function of the simulated host.
 package struct HostFunction: Sendable, Equatable {
-  package var address: HostAddress
+  package var address: PCIAddress
   /// Config space as the firmware left it, 256 or 4096 bytes.
   package var config: HostConfigSpace
   package var bars: [HostBAR]
@@ -21,7 +23,7 @@ package struct HostFunction: Sendable, Equatable {
   package var hasDynamicMSIX: Bool
 
   package init(
-    address: HostAddress, config: HostConfigSpace, bars: [HostBAR] = [], rom: HostROM? = nil,
+    address: PCIAddress, config: HostConfigSpace, bars: [HostBAR] = [], rom: HostROM? = nil,
     irq: UInt32? = nil, group: UInt32, iommu: String, driver: String? = "vfio-pci",
     resetMethods: [HostResetMethod] = [], vitalProductData: [UInt8] = [],
     hasDynamicMSIX: Bool = true

@@ -1,8 +1,10 @@
+internal import PCI
+
 /// A function as its part of the file gives it, before what depends on other functions is known:
 /// the multifunction bit, and the addresses that the firmware gives to BARs.
 struct HostFunctionDraft {
   let place: YAMLValue
-  let address: HostAddress
+  let address: PCIAddress
   let group: UInt32
   let iommu: String
   let driver: String?

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import PCI
 internal import SystemPackage
 
 /// The open file of a group node (2.5 of the contract). Device files of the group hold it, so it ends
@@ -106,7 +107,7 @@ final class VFIOGroupFile: OpenFile {
         throw .einval
       }
     }
-    guard let address = HostAddress(String(name)), let device = host.device(at: address),
+    guard let address = PCIAddress(sysfsName: String(name)), let device = host.device(at: address),
       device.function.group === group, !device.isLeaving
     else { throw .enodev }
     // The model has no functions with tokens: giving one is refused.

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import HostKernel
+import PCI
 import SimulatedKernel
 import SystemPackage
 import Testing
@@ -15,7 +16,7 @@ struct ContractConfigTests {
   func regionRow(_ row: ContractCase) throws { try row.run() }
 
   /// A device bound to a fresh context.
-  static func open(_ host: ContractHost, _ address: HostAddress) throws -> Int32 {
+  static func open(_ host: ContractHost, _ address: PCIAddress) throws -> Int32 {
     try host.bound(address, try host.iommufd()).descriptor
   }
 

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import HostKernel
+import PCI
 import SimulatedKernel
 import SystemPackage
 import Testing
@@ -58,13 +59,13 @@ struct ContractInterruptTests {
   private var msi: Int32 { Self.msi }
   private var trigger: Int32 { Self.trigger }
 
-  static func open(_ host: ContractHost, _ address: HostAddress) throws -> Int32 {
+  static func open(_ host: ContractHost, _ address: PCIAddress) throws -> Int32 {
     try host.bound(address, try host.iommufd()).descriptor
   }
 
   static let shape: [ContractCase] = [
     ContractCase(289, "IRQ_INFO of all; 290 without MSI-X; 291 ERR without PCIe") { host in
-      func infos(_ address: HostAddress, _ indices: Range<UInt32>) throws -> [[UInt32]] {
+      func infos(_ address: PCIAddress, _ indices: Range<UInt32>) throws -> [[UInt32]] {
         let device = try open(host, address)
         return try indices.map {
           Array(try host.call(device, VFIO_DEVICE_GET_IRQ_INFO, [16, 0, $0, 0])[1...3])
