@@ -50,7 +50,7 @@ let package = Package(
     room("HostKernel", ["CLinux", system]),
     room("Tracing", ["CLinux", "HostKernel", system]),
     room("PCI"),
-    room("SimulatedKernel", ["CLinux", "CYAML", "PCI", "HostKernel", system]),
+    room("SimulatedKernel", ["CLinux", "CYAML", "Tracing", "PCI", "HostKernel", system]),
     room("VFIO", ["CLinux", "Tracing", "PCI", "HostKernel", system]),
     room("EventLoop", ["CGLib", "HostKernel"]),
     room("Hypervisor", ["CLinux", "HostKernel", system]),

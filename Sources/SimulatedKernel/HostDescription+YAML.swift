@@ -2,6 +2,7 @@ internal import CLinux
 internal import Glibc
 internal import PCI
 internal import SystemPackage
+internal import Tracing
 
 extension HostDescription {
   /// The longest description file, in bytes.
@@ -93,7 +94,7 @@ extension HostDescription {
       throw value.mistake(
         .undeclared(
           address.description, what: "function",
-          nearest: nearestName(to: address.description, among: names)))
+          nearest: NearestName.find(address.description, in: names)))
     }
     guard address.domain == bus.domain, address.bus < bus.bus else {
       throw value.mistake(.contradiction("a bridge sits on a bus with a lower number than \(bus)"))

@@ -1,4 +1,5 @@
 internal import PCI
+internal import Tracing
 
 /// A function as its part of the file gives it, before what depends on other functions is known:
 /// the multifunction bit, and the addresses that the firmware gives to BARs.
@@ -37,7 +38,7 @@ struct HostFunctionDraft {
     let units = iommus.map(\.name)
     guard units.contains(iommu) else {
       throw unit.mistake(
-        .undeclared(iommu, what: "IOMMU", nearest: nearestName(to: iommu, among: units)))
+        .undeclared(iommu, what: "IOMMU", nearest: NearestName.find(iommu, in: units)))
     }
     driver = try Self.driver(fields)
     builder = ConfigSpaceBuilder(vendor: 0xFFFF, device: 0xFFFF)
