@@ -51,7 +51,7 @@ let package = Package(
     room("HostKernel", ["CLinux", system]),
     room("Tracing", ["CLinux", "HostKernel", system]),
     room("PCI"),
-    room("SimulatedKernel", ["CLinux", "CYAML", "PCI", "HostKernel", system]),
+    room("SimulatedKernel", ["CLinux", "CYAML", "Tracing", "PCI", "HostKernel", system]),
     room("VFIO", ["CLinux", "Tracing", "PCI", "HostKernel", system]),
     room("EventLoop", ["CGLib", "HostKernel"]),
     room("Hypervisor", ["CLinux", "HostKernel", system]),
@@ -79,7 +79,7 @@ let package = Package(
     program("swiftvmm-lab", ["Lab", argumentParser]),
     program(
       "swiftvmm-benchmark",
-      ["CTwin", "CLinux", "HostKernel", "SimulatedKernel", "Tracing", system]),
+      ["CTwin", "CLinux", "HostKernel", "PCI", "SimulatedKernel", "Tracing", system]),
 
     .target(
       name: "Contract", dependencies: ["CLinux", "PCI", "HostKernel", "SimulatedKernel", system],
@@ -92,7 +92,7 @@ let package = Package(
     tests("PCITests", ["PCI"]),
     tests("HostKernelTests", ["HostKernel", system]),
     tests("SimulatedKernelTests", ["SimulatedKernel", "CLinux", "HostKernel", "PCI", system]),
-    tests("VFIOTests", ["VFIO", "SimulatedKernel", "HostKernel", "Tracing", system]),
+    tests("VFIOTests", ["VFIO", "SimulatedKernel", "HostKernel", "Tracing", "PCI", system]),
     tests("EventLoopTests", ["EventLoop"]),
     tests("HypervisorTests", ["Hypervisor", "CLinux", "HostKernel", system]),
     tests(
@@ -105,7 +105,7 @@ let package = Package(
     tests("CommandLineTests", ["CommandLine", "Tracing", "PCI"]),
     tests(
       "MachineTests",
-      ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", system]),
+      ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", "PCI", system]),
     tests("MonitorTests", ["Monitor", "CommandLine", "EventLoop", "Machine", "Tracing"]),
     tests("TraceComparisonTests", ["TraceComparison"]),
     tests("LabTests", ["Lab"]),

@@ -1,3 +1,4 @@
+internal import PCI
 internal import SystemPackage
 
 /// One function as the simulated hardware and PCI core have it.
@@ -29,7 +30,7 @@ final class FunctionState {
     driver = description.driver
   }
 
-  var address: HostAddress { description.address }
+  var address: PCIAddress { description.address }
 
   /// The registers behind a BAR that the description has, made on first use.
   func memory(_ bar: HostBAR) throws(Errno) -> BARMemory {

@@ -1,6 +1,8 @@
 internal import CLinux
 internal import Glibc
+internal import PCI
 internal import SystemPackage
+internal import Tracing
 
 extension HostDescription {
   /// The longest description file, in bytes.
@@ -87,14 +89,14 @@ extension HostDescription {
 
   private static func bridgeAddress(
     _ value: YAMLValue, to bus: HostBusAddress, functions: [HostFunctionDraft]
-  ) throws(HostDescriptionError) -> HostAddress {
+  ) throws(HostDescriptionError) -> PCIAddress {
     let address = try value.address()
     guard let function = functions.first(where: { $0.address == address }) else {
       let names = functions.map(\.address.description)
       throw value.mistake(
         .undeclared(
           address.description, what: "function",
-          nearest: nearestName(to: address.description, among: names)))
+          nearest: NearestName.find(address.description, in: names)))
     }
     guard address.domain == bus.domain, address.bus < bus.bus else {
       throw value.mistake(.contradiction("a bridge sits on a bus with a lower number than \(bus)"))
@@ -152,9 +154,9 @@ extension HostDescription {
 
 extension YAMLValue {
   /// The address of a function in its full form.
-  func address() throws(HostDescriptionError) -> HostAddress {
+  func address() throws(HostDescriptionError) -> PCIAddress {
     let text = try text()
-    guard let address = HostAddress(text) else {
+    guard let address = PCIAddress(sysfsName: text) else {
       throw mistake(.notAnAddress(text, form: "DDDD:BB:DD.F, such as \"0000:81:00.0\""))
     }
     return address

@@ -1,3 +1,5 @@
+package import PCI
+
 /// What a simulated host has: functions, the buses they sit on and the IOMMUs in front of them.
 ///
 /// A plain value. Reading one from YAML validates it; see `machines/README.md` for the format.
@@ -42,10 +44,10 @@ package enum HostUAPI: String, Sendable, CaseIterable {
 package struct HostBus: Sendable, Equatable {
   package var address: HostBusAddress
   /// The function that leads to this bus, if the description has it.
-  package var bridge: HostAddress?
+  package var bridge: PCIAddress?
   package var reset: HostBusReset
 
-  package init(address: HostBusAddress, bridge: HostAddress? = nil, reset: HostBusReset) {
+  package init(address: HostBusAddress, bridge: PCIAddress? = nil, reset: HostBusReset) {
     self.address = address
     self.bridge = bridge
     self.reset = reset

@@ -1,6 +1,8 @@
+package import PCI
+
 /// One PCI function of the simulated host.
 package struct HostFunction: Sendable, Equatable {
-  package var address: HostAddress
+  package var address: PCIAddress
   /// Config space as the firmware left it, 256 or 4096 bytes.
   package var config: HostConfigSpace
   package var bars: [HostBAR]
@@ -20,16 +22,16 @@ package struct HostFunction: Sendable, Equatable {
   /// Whether MSI-X vectors can be added while MSI-X is enabled.
   package var hasDynamicMSIX: Bool
   /// The physical function that an SR-IOV virtual function belongs to; nil for any other function.
-  package var physicalFunction: HostAddress?
+  package var physicalFunction: PCIAddress?
   /// Vendor and, in the upper half, device as the kernel knows them. The registers of a virtual
   /// function are all ones.
   package var identity: UInt32
 
   package init(
-    address: HostAddress, config: HostConfigSpace, bars: [HostBAR] = [], rom: HostROM? = nil,
+    address: PCIAddress, config: HostConfigSpace, bars: [HostBAR] = [], rom: HostROM? = nil,
     irq: UInt32? = nil, group: UInt32, iommu: String, driver: String? = "vfio-pci",
     resetMethods: [HostResetMethod] = [], vitalProductData: [UInt8] = [],
-    hasDynamicMSIX: Bool = true, physicalFunction: HostAddress? = nil, identity: UInt32? = nil
+    hasDynamicMSIX: Bool = true, physicalFunction: PCIAddress? = nil, identity: UInt32? = nil
   ) {
     self.address = address
     self.config = config

@@ -1,8 +1,11 @@
+internal import PCI
+internal import Tracing
+
 /// A function as its part of the file gives it, before what depends on other functions is known:
 /// the multifunction bit, and the addresses that the firmware gives to BARs.
 struct HostFunctionDraft {
   let place: YAMLValue
-  let address: HostAddress
+  let address: PCIAddress
   let group: UInt32
   let iommu: String
   let driver: String?
@@ -12,7 +15,7 @@ struct HostFunctionDraft {
   private var vitalProductData: [UInt8] = []
   private var hasDynamicMSIX = true
   private var rawConfig: [UInt8]?
-  private(set) var physicalFunction: HostAddress?
+  private(set) var physicalFunction: PCIAddress?
 
   private static let keys = [
     "address", "vendor", "device", "subsystem-vendor", "subsystem", "class", "revision",
@@ -38,7 +41,7 @@ struct HostFunctionDraft {
     let units = iommus.map(\.name)
     guard units.contains(iommu) else {
       throw unit.mistake(
-        .undeclared(iommu, what: "IOMMU", nearest: nearestName(to: iommu, among: units)))
+        .undeclared(iommu, what: "IOMMU", nearest: NearestName.find(iommu, in: units)))
     }
     driver = try Self.driver(fields)
     builder = ConfigSpaceBuilder(vendor: 0xFFFF, device: 0xFFFF)

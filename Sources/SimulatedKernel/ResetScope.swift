@@ -1,3 +1,4 @@
+internal import PCI
 internal import SystemPackage
 
 /// The functions that one slot or bus reset takes along, and the hot reset itself (4.1 to 4.4 of the
@@ -100,7 +101,7 @@ extension FunctionState {
 
 /// Which devices are reset together: the key of a set.
 enum ResetSet: Hashable {
-  case alone(HostAddress)
+  case alone(PCIAddress)
   case slot(HostBusAddress, UInt8)
   case bus(HostBusAddress)
 }

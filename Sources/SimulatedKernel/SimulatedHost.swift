@@ -1,5 +1,6 @@
 internal import CLinux
 internal import HostKernel
+internal import PCI
 internal import SystemPackage
 
 /// The whole state of a simulated host. Reached only while the kernel's lock is held.
@@ -48,11 +49,11 @@ final class SimulatedHost {
 
   // MARK: Looking things up
 
-  func function(at address: HostAddress) -> FunctionState? {
+  func function(at address: PCIAddress) -> FunctionState? {
     functions.first { $0.address == address }
   }
 
-  func device(at address: HostAddress) -> VFIODevice? {
+  func device(at address: PCIAddress) -> VFIODevice? {
     devices.first { $0.address == address }
   }
 

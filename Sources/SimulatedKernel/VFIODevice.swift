@@ -1,4 +1,5 @@
 internal import HostKernel
+internal import PCI
 internal import SystemPackage
 
 /// A function bound to vfio-pci: what its open files share.
@@ -39,7 +40,7 @@ final class VFIODevice {
     self.sequence = sequence
   }
 
-  var address: HostAddress { function.address }
+  var address: PCIAddress { function.address }
 
   /// Grants access to one more file; the first prepares the device (3.3 of the contract).
   func open(on host: SimulatedHost) throws(Errno) {

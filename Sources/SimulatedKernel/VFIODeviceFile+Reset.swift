@@ -1,4 +1,5 @@
 internal import CLinux
+internal import PCI
 internal import SystemPackage
 
 /// Function reset, hot reset and features (section 4 and 2.8 of the contract).
@@ -41,7 +42,7 @@ extension VFIODeviceFile {
     try argument.store(header)
   }
 
-  private static func entry(_ number: UInt32, _ address: HostAddress) -> [UInt8] {
+  private static func entry(_ number: UInt32, _ address: PCIAddress) -> [UInt8] {
     UserMemory.bytes(of: number) + UserMemory.bytes(of: address.domain)
       + [address.bus, address.devfn]
   }

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import PCI
 internal import SystemPackage
 
 /// The open file of a group node (2.5 of the contract). Device files that came through a native
@@ -108,7 +109,7 @@ final class VFIOGroupFile: OpenFile {
       else { throw .einval }
       token = given
     }
-    guard let address = HostAddress(String(name)), let device = host.device(at: address),
+    guard let address = PCIAddress(sysfsName: String(name)), let device = host.device(at: address),
       device.function.group === group, !device.isLeaving
     else { throw .enodev }
     try device.check(token, on: host)

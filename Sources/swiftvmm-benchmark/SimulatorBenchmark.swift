@@ -1,5 +1,6 @@
 internal import CLinux
 internal import HostKernel
+internal import PCI
 internal import SimulatedKernel
 internal import SystemPackage
 
@@ -22,8 +23,8 @@ struct SimulatorBenchmark {
     description.buses = []
     description.functions = (0..<Self.functionCount).map { number in
       var function = template
-      function.address = HostAddress(
-        domain: 1, bus: UInt8(number / 8), device: 0, function: UInt8(number % 8))
+      function.address = PCIAddress(
+        domain: 1, bus: UInt8(number / 8), devfn: UInt8(number % 8))
       function.group = UInt32(number / Self.groupSize)
       return function
     }

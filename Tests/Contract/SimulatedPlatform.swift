@@ -18,16 +18,16 @@ package final class SimulatedPlatform: ContractPlatform {
   package var kernel: any HostKernel { simulated }
 
   package func setDriver(of function: PCIAddress, to driver: String?) throws {
-    _ = try simulated.unbindDriver(of: here(function))
-    if let driver { try simulated.bindDriver(driver, to: here(function)) }
+    _ = try simulated.unbindDriver(of: function)
+    if let driver { try simulated.bindDriver(driver, to: function) }
   }
 
   package func startUnbinding(_ function: PCIAddress) throws {
-    try expect(!simulated.unbindDriver(of: here(function)), "the driver left a device in use")
+    try expect(!simulated.unbindDriver(of: function), "the driver left a device in use")
   }
 
   package func finishUnbinding(_ function: PCIAddress) throws {
-    try expect(simulated.unbindDriver(of: here(function)), "the driver stays after the last close")
+    try expect(simulated.unbindDriver(of: function), "the driver stays after the last close")
   }
 
   package func nativeDriver(of function: PCIAddress) throws -> String { "e1000e" }
@@ -35,11 +35,11 @@ package final class SimulatedPlatform: ContractPlatform {
   package func setInterruptLine(
     of function: PCIAddress, device: Int32, asserted: Bool
   ) throws {
-    try simulated.setInterruptLine(of: here(function), asserted: asserted)
+    try simulated.setInterruptLine(of: function, asserted: asserted)
   }
 
   package func setHardware(of function: PCIAddress, offset: Int, to value: UInt8) throws {
-    try simulated.setHardware(of: here(function), offset: offset, to: value)
+    try simulated.setHardware(of: function, offset: offset, to: value)
   }
 
   package func setParameter(_ parameter: String, of module: String, to isOn: Bool) throws {
@@ -63,8 +63,8 @@ package final class SimulatedPlatform: ContractPlatform {
   }
 
   package func withFunctionReset(of function: PCIAddress, _ body: () throws -> Void) throws {
-    try simulated.setResetting(here(function), true)
-    defer { try? simulated.setResetting(here(function), false) }
+    try simulated.setResetting(function, true)
+    defer { try? simulated.setResetting(function, false) }
     try body()
   }
 
@@ -73,16 +73,11 @@ package final class SimulatedPlatform: ContractPlatform {
   }
 
   package func withDeviceLock(of function: PCIAddress, _ body: () throws -> Void) throws {
-    try simulated.setLocked(here(function), true)
-    defer { try? simulated.setLocked(here(function), false) }
+    try simulated.setLocked(function, true)
+    defer { try? simulated.setLocked(function, false) }
     try body()
   }
 
   /// Every case gets a host of its own, so this only says what is still held.
   package func restore() throws -> [String] { simulated.openObjects }
-}
-
-private func here(_ address: PCIAddress) -> HostAddress {
-  HostAddress(
-    domain: address.domain, bus: address.bus, device: address.device, function: address.function)
 }

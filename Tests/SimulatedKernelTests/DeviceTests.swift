@@ -10,7 +10,7 @@ import Testing
 struct DeviceTests {
   private let trigger = VFIO_IRQ_SET_ACTION_TRIGGER
 
-  private func open(_ host: ContractHost, _ address: HostAddress) throws -> Int32 {
+  private func open(_ host: ContractHost, _ address: PCIAddress) throws -> Int32 {
     try host.bound(address, try host.iommufd()).descriptor
   }
 

@@ -1,3 +1,4 @@
+import PCI
 import SimulatedKernel
 import SystemPackage
 import Testing

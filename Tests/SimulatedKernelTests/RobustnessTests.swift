@@ -1,5 +1,6 @@
 import CLinux
 import HostKernel
+import PCI
 import SimulatedKernel
 import SystemPackage
 import Testing
@@ -92,8 +93,9 @@ struct RobustnessTests {
   /// Leaves a device file and a mapping open; gives how many descriptors name the function meanwhile.
   private func abandon() throws -> Int {
     let host = try ContractHost("nvme-flr") { description in
-      description.functions[0].address.domain = 0xABAD
-      description.buses[0].address.domain = 0xABAD
+      let address = PCIAddress(domain: 0xABAD, bus: 0x83, devfn: 0)
+      description.functions[0].address = address
+      description.buses[0].address = address.busAddress
     }
     let group = try host.usableGroup(14, container: try host.container())
     let device = try host.device(group, "abad:83:00.0")

@@ -1,6 +1,6 @@
 /// Finds the name that a misspelt word was probably meant to be.
 package enum NearestName {
-  /// Longer words are not compared: no option, property or event name comes near.
+  /// Longer words are not compared: no name that is known comes near.
   private static let longestWord = 80
 
   /// The candidate with the fewest edits from `word`, the first of equals; `nil` when every one is

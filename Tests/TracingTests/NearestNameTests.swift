@@ -1,5 +1,5 @@
-import CommandLine
 import Testing
+import Tracing
 
 @Suite struct NearestNameTests {
   private static let names = ["host", "sysfsdev", "iommufd", "x-no-mmap", "x-no-kvm-intx", "addr"]
