@@ -11,6 +11,8 @@ final class FunctionState {
   var driver: String?
   /// Someone holds the kernel's device lock, so that a reset that only tries it is `EAGAIN`.
   var isLocked = false
+  /// Someone is inside an access to a BAR.
+  var isMemoryBusy = false
   /// The function has left the bus: reads give ones, writes vanish.
   var isGone = false
   /// The function does not answer in time after a reset.

@@ -66,6 +66,7 @@ struct ResetScope {
   var needsReset: Bool { members.contains { $0.needsReset } }
 
   /// Resets all functions, if all are members and the proof covers every member that needs it.
+  /// `EBUSY` when the user of one is inside an access to it.
   func reset(owning proof: Proof, on host: SimulatedHost) throws(Errno) {
     guard isWhole else { throw .einval }
     for member in members where uapi == .linux72 || member.openCount > 0 {
@@ -77,6 +78,7 @@ struct ResetScope {
           identifier(of: member.function, for: context, on: host) != .max
         }
       guard isOwned else { throw .einval }
+      guard !member.function.isMemoryBusy else { throw .ebusy }
     }
     try perform()
   }

@@ -60,6 +60,12 @@ extension SimulatedKernel {
     try change { host throws(Errno) in try host.existing(address).isLocked = isLocked }
   }
 
+  /// Keeps the user of a function inside an access to a BAR, or lets it out: hot resets that would
+  /// take it along are `EBUSY`.
+  package func setMemoryBusy(_ address: PCIAddress, _ isBusy: Bool) throws(Errno) {
+    try change { host throws(Errno) in try host.existing(address).isMemoryBusy = isBusy }
+  }
+
   /// Starts or ends a function reset of a function with ATS, during which the translation of its
   /// group cannot change.
   package func setResetting(_ address: PCIAddress, _ isResetting: Bool) throws(Errno) {

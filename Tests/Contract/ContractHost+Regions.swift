@@ -144,24 +144,6 @@ extension ContractHost {
   /// A device of a fixture, bound to a context of its own.
   func opened(_ fixture: Fixture) throws -> Int32 { try bound(fixture, iommufd()).descriptor }
 
-  /// A virtual function, and its physical function, bound with one token that opening the latter
-  /// chose.
-  func openedVirtual(_ fixture: Fixture) throws -> Int32 {
-    let iommufd = try iommufd()
-    let token = try memory(pages: 1)
-    var virtual: Int32 = -1
-    for function in [Fixture.p, fixture] {
-      virtual = try node(function)
-      try call(
-        virtual, VFIO_DEVICE_BIND_IOMMUFD,
-        [
-          24, UInt32(VFIO_DEVICE_BIND_FLAG_TOKEN), UInt32(bitPattern: iommufd), 0,
-          UInt32(truncatingIfNeeded: token), UInt32(token >> 32),
-        ])
-    }
-    return virtual
-  }
-
   /// What `VFIO_DEVICE_GET_IRQ_INFO` says of an index.
   func interrupt(_ device: Int32, _ index: Int32) throws(Errno) -> (flags: UInt32, count: UInt32) {
     let words = try call(device, VFIO_DEVICE_GET_IRQ_INFO, [16, 0, UInt32(bitPattern: index), 0])

@@ -20,6 +20,9 @@ package protocol ContractPlatform: AnyObject, Sendable {
   /// Waits until an unbinding that was started has ended, which the last close of the device allows.
   func finishUnbinding(_ function: PCIAddress) throws
 
+  /// Takes the driver from an SR-IOV physical function whose virtual functions stay.
+  func unbindPhysicalFunction(_ function: PCIAddress) throws
+
   /// The driver that belongs to a function as hardware, such as `e1000e`.
   func nativeDriver(of function: PCIAddress) throws -> String
 
@@ -43,6 +46,9 @@ package protocol ContractPlatform: AnyObject, Sendable {
 
   /// Holds the kernel's lock of a function, as a reset by somebody else would.
   func withDeviceLock(of function: PCIAddress, _ body: () throws -> Void) throws
+
+  /// Keeps a function's user inside an access to a BAR.
+  func withBusyMemory(of function: PCIAddress, _ body: () throws -> Void) throws
 
   /// Holds a function where its reset waits for the hardware.
   func withFunctionReset(of function: PCIAddress, _ body: () throws -> Void) throws

@@ -138,6 +138,26 @@ extension Contract {
         try feature(host, n, number | VFIO_DEVICE_FEATURE_SET)
       }
     },
+    ContractCase(228, "N's BAR mapped: LOW_POWER_ENTRY → out of reach until EXIT", [.n]) { host in
+      let n = try host.opened(.n)
+      try host.setMemoryDecoding(n, true)
+      let bar = try host.mappableBAR(n)
+      let mapping = try host.map(
+        MappingRequest(descriptor: n, offset: bar.offset, length: 4096, isWritable: true))
+      try expect(try host.isTouchable(mapping), "before")
+      try feature(host, n, 3 | VFIO_DEVICE_FEATURE_SET)
+      try expect(try !host.isTouchable(mapping), "in low power")
+      try feature(host, n, 5 | VFIO_DEVICE_FEATURE_SET)
+      try expect(try host.isTouchable(mapping), "after")
+    },
+    ContractCase("228b", "N in low power: read of a BAR → 0, the call wakes it", [.n]) { host in
+      let n = try host.opened(.n)
+      try host.setMemoryDecoding(n, true)
+      let bar = try host.mappableBAR(n)
+      let bytes = try host.read(n, bar.offset, count: 4)
+      try feature(host, n, 3 | VFIO_DEVICE_FEATURE_SET)
+      try expect(try host.read(n, bar.offset, count: 4), equals: bytes)
+    },
     ContractCase(229, "FEATURE 12 PROBE → EINVAL", [.n]) { host in
       let n = try host.opened(.n)
       try expect(.invalidArgument) { try feature(host, n, 12 | VFIO_DEVICE_FEATURE_PROBE) }
@@ -158,6 +178,15 @@ extension Contract {
       let n = try host.opened(.n)
       let both = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET
       try expect(.invalidArgument) { try feature(host, n, 3 | both) }
+    },
+    ContractCase(234, "FEATURE 11 PROBE with export not built → ENOTTY", [.n]) { host in
+      let n = try host.opened(.n)
+      do {
+        try feature(host, n, 11 | VFIO_DEVICE_FEATURE_PROBE)
+      } catch let errno as Errno {
+        return try expect(errno, equals: .enotty)
+      }
+      throw ContractSkip("this kernel is built with the export of DMA buffers")
     },
     ContractCase("233b", "FEATURE 3 GET, SET and PROBE → EINVAL, PROBE and SET → 0", [.n]) {
       host in

@@ -97,12 +97,26 @@ extension Contract {
       try host.platform.startUnbinding(try host.address(.a1))
       try expect(.resourceTemporarilyUnavailable) { try host.hotReset(a0) }
     },
-    ContractCase(201, "A1 inside a long access to its own BAR → EBUSY", [.a0, .a1]) { _ in
-      throw ContractSkip("an access would have to be held inside the kernel")
+    ContractCase(201, "A1 inside a long access to its own BAR → EBUSY", [.a0, .a1]) { host in
+      let a0 = try host.opened(.a0)
+      try host.platform.withBusyMemory(of: try host.address(.a1)) {
+        try expect(.resourceBusy) { try host.hotReset(a0) }
+      }
+      try host.hotReset(a0)
+    },
+    ContractCase("201b", "S1 not owned and inside an access → EINVAL", [.s0, .s1]) { host in
+      let s0 = try host.opened(.s0)
+      try host.platform.withBusyMemory(of: try host.address(.s1)) {
+        try expect(.invalidArgument) { try host.hotReset(s0) }
+      }
     },
     ContractCase(202, "V0 bound: HOT_RESET → EINVAL", [.v0]) { host in
       let v0 = try host.openedVirtual(.v0)
       try expect(.invalidArgument) { try host.hotReset(v0) }
+    },
+    ContractCase(203, "P bound with VFs: HOT_RESET → EINVAL", [.p, .v0]) { host in
+      let p = try host.opened(.p)
+      try expect(.invalidArgument) { try host.hotReset(p) }
     },
     ContractCase(214, "iommufd closed after binding: HOT_RESET → 0", [.a0, .a1]) { host in
       let fd = try host.iommufd()

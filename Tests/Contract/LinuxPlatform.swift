@@ -45,6 +45,10 @@ package final class LinuxPlatform: ContractPlatform {
     unbinding.withLock { $0.removeValue(forKey: function) }?.join()
   }
 
+  package func unbindPhysicalFunction(_ function: PCIAddress) throws {
+    throw ContractSkip("vfio-pci takes the virtual functions along when it leaves")
+  }
+
   package func nativeDriver(of function: PCIAddress) throws -> String {
     let vendor = try Self.text(of: "/sys/bus/pci/devices/\(function)/vendor")
     let device = try Self.text(of: "/sys/bus/pci/devices/\(function)/device")
@@ -98,6 +102,10 @@ package final class LinuxPlatform: ContractPlatform {
 
   package func withDeviceLock(of function: PCIAddress, _ body: () throws -> Void) throws {
     throw ContractSkip("the lock of a device is held from outside only on the simulated host")
+  }
+
+  package func withBusyMemory(of function: PCIAddress, _ body: () throws -> Void) throws {
+    throw ContractSkip("an access is held inside the kernel only on the simulated host")
   }
 
   package func withFunctionReset(of function: PCIAddress, _ body: () throws -> Void) throws {

@@ -150,6 +150,18 @@ extension Contract {
       let own = numbers["\(try host.address(.v0))"] ?? 0
       try expect(own != 0 && own != notOwned, "V0's entry is \(own)")
     },
+    ContractCase(169, "P bound, VFs present: INFO via P → flags 1, the VFs -1", [.p, .v0, .v1]) {
+      host in
+      let p = try host.bound(.p, try host.iommufd())
+      let information = try host.hotResetInfo(p.descriptor)
+      try expect(information.flags, equals: 1, "flags")
+      let numbers = Dictionary(
+        uniqueKeysWithValues: information.entries.map { ($0.address, $0.number) })
+      try expect(numbers["\(host.address(.p))"], equals: p.identifier, "P")
+      for fixture in [Fixture.v0, .v1] {
+        try expect(numbers["\(host.address(fixture))"], equals: notOwned, fixture.rawValue)
+      }
+    },
     ContractCase(172, "unbind of A1 pending: INFO via A0 → as usual", [.a0, .a1]) { host in
       let fd = try host.iommufd()
       let a0 = try host.bound(.a0, fd)

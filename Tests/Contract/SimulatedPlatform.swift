@@ -30,6 +30,10 @@ package final class SimulatedPlatform: ContractPlatform {
     try expect(simulated.unbindDriver(of: function), "the driver stays after the last close")
   }
 
+  package func unbindPhysicalFunction(_ function: PCIAddress) throws {
+    try expect(simulated.unbindDriver(of: function), "the driver left a device in use")
+  }
+
   package func nativeDriver(of function: PCIAddress) throws -> String { "e1000e" }
 
   package func setInterruptLine(
@@ -59,6 +63,12 @@ package final class SimulatedPlatform: ContractPlatform {
     try simulated.setPrivileges(
       HostPrivileges(missing: Set(missing), lockedMemoryLimit: lockedMemory))
     defer { try? simulated.setPrivileges(HostPrivileges()) }
+    try body()
+  }
+
+  package func withBusyMemory(of function: PCIAddress, _ body: () throws -> Void) throws {
+    try simulated.setMemoryBusy(function, true)
+    defer { try? simulated.setMemoryBusy(function, false) }
     try body()
   }
 
