@@ -15,6 +15,8 @@ package enum Contract {
     ioasMappings,
     type1Mappings,
     iommufdAsContainer,
+    noIOMMU,
+    tokens,
     kvmDevice,
   ]
 
