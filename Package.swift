@@ -88,26 +88,33 @@ let package = Package(
       "swiftvmm-contract", ["Contract", "HostKernel", "PCI", "SimulatedKernel", argumentParser]),
     tests("ContractTests", ["Contract", "HostKernel", "SimulatedKernel"]),
 
-    tests("TracingTests", ["Tracing", "HostKernel"]),
-    tests("PCITests", ["PCI"]),
+    // What several suites share.
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    tests("TracingTests", ["Tracing", "HostKernel", "TestSupport"]),
+    tests("PCITests", ["PCI", "TestSupport"]),
     tests("HostKernelTests", ["HostKernel", system]),
-    tests("SimulatedKernelTests", ["SimulatedKernel", "CLinux", "HostKernel", "PCI", system]),
-    tests("VFIOTests", ["VFIO", "SimulatedKernel", "HostKernel", "Tracing", "PCI", system]),
+    tests(
+      "SimulatedKernelTests",
+      ["SimulatedKernel", "CLinux", "HostKernel", "PCI", "TestSupport", system]),
+    tests(
+      "VFIOTests",
+      ["VFIO", "SimulatedKernel", "HostKernel", "Tracing", "PCI", "TestSupport", system]),
     tests("EventLoopTests", ["EventLoop"]),
-    tests("HypervisorTests", ["Hypervisor", "CLinux", "HostKernel", system]),
+    tests("HypervisorTests", ["Hypervisor", "CLinux", "HostKernel", "TestSupport", system]),
     tests(
       "PassthroughTests",
       [
         "Passthrough", "VFIO", "SimulatedKernel", "Hypervisor", "HostKernel", "Tracing", "PCI",
-        system,
+        "TestSupport", system,
       ]),
-    tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", system]),
-    tests("CommandLineTests", ["CommandLine", "Tracing", "PCI"]),
+    tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", "TestSupport", system]),
+    tests("CommandLineTests", ["CommandLine", "Tracing", "PCI", "TestSupport"]),
     tests(
       "MachineTests",
       ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", "PCI", system]),
-    tests("MonitorTests", ["Monitor", "CommandLine", "EventLoop", "Machine", "Tracing"]),
-    tests("TraceComparisonTests", ["TraceComparison"]),
+    tests(
+      "MonitorTests", ["Monitor", "CommandLine", "EventLoop", "Machine", "Tracing", "TestSupport"]),
+    tests("TraceComparisonTests", ["TraceComparison", "TestSupport"]),
     tests("LabTests", ["Lab"]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,4 +1,3 @@
-internal import CommandLine
 package import EventLoop
 package import Machine
 internal import Tracing

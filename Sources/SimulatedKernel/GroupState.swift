@@ -17,6 +17,12 @@ final class GroupState {
   /// A member with ATS is being reset, so the translation cannot change.
   var isBlockedByReset = false
 
+  /// Whether VFIO made the group itself, for a function that no IOMMU covers.
+  var isArtificial: Bool { iommu.kind == .absent }
+
+  /// The node below `/dev/vfio`.
+  var node: String { isArtificial ? "noiommu-\(number)" : "\(number)" }
+
   init(number: UInt32, iommu: HostIOMMU) {
     self.number = number
     self.iommu = iommu

@@ -36,7 +36,7 @@ package enum HostUAPI: String, Sendable, CaseIterable {
   case linux72 = "linux-7.2"
   /// What the third version of the series of April 2023 proposed: a device that nobody opened needs no
   /// proof of ownership, an array may hold device descriptors, and who uses an iommufd, by group too,
-  /// proves with an array of length zero.
+  /// proves with an array of length zero, as does who uses a function without IOMMU that is alone.
   case rfcv3 = "iommufd-rfcv3"
 }
 

@@ -30,6 +30,8 @@ struct ModuleParameters {
   var type1EntryLimit: UInt32 = 65535
   /// `allow_unsafe_interrupts` of `iommufd`.
   var iommufdAllowsUnsafeInterrupts: Bool
+  /// `enable_unsafe_noiommu_mode` of `vfio`, looked at when a driver is bound.
+  var allowsNoIOMMU: Bool
 
   /// Writes a parameter, a switch as 0 or 1. Throws `ENOENT` for one that the model does not have.
   mutating func set(
@@ -38,6 +40,7 @@ struct ModuleParameters {
     switch (module, parameter) {
     case ("vfio_iommu_type1", "allow_unsafe_interrupts"): type1AllowsUnsafeInterrupts = value != 0
     case ("vfio_iommu_type1", "dma_entry_limit"): type1EntryLimit = value
+    case ("vfio", "enable_unsafe_noiommu_mode"): allowsNoIOMMU = value != 0
     case ("iommufd", "allow_unsafe_interrupts"): iommufdAllowsUnsafeInterrupts = value != 0
     default: throw .enoent
     }

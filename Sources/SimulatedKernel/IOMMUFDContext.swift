@@ -16,6 +16,8 @@ final class IOMMUFDContext {
   private(set) var references = 1
   /// The address space of the container commands (10.2 of the contract).
   var compatibilityIOAS: IOAS?
+  /// Stands in for a container of groups without IOMMU.
+  private(set) var isNoIOMMU = false
   /// `IOMMU_OPTION_RLIMIT_MODE`: what is mapped from now on is charged to the process, not the user.
   var countsLockedMemoryByProcess = false
   /// `VFIO_SET_IOMMU` chose version 1: unmapping splits.
@@ -56,6 +58,14 @@ final class IOMMUFDContext {
   func table(_ identifier: UInt32) throws(Errno) -> PageTable {
     guard case .table(let table) = objects[identifier] else { throw .enoent }
     return table
+  }
+
+  /// Makes the context stand in for a container (`VFIO_GROUP_SET_CONTAINER`): with an address space
+  /// unless the group has no IOMMU. `EINVAL` for groups with and without one.
+  func makeContainer(ofNoIOMMU isNoIOMMU: Bool) throws(Errno) {
+    guard isNoIOMMU ? compatibilityIOAS == nil : !self.isNoIOMMU else { throw .einval }
+    self.isNoIOMMU = isNoIOMMU
+    if !isNoIOMMU, compatibilityIOAS == nil { compatibilityIOAS = addIOAS() }
   }
 
   /// `IOMMU_IOAS_ALLOC`.

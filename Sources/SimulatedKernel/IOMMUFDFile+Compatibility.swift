@@ -40,6 +40,7 @@ extension IOMMUFDFile {
   }
 
   private func extensionAnswer(_ number: UInt64) throws(Errno) -> Int32 {
+    if context.isNoIOMMU { return number == UInt64(VFIO_NOIOMMU_IOMMU) ? 1 : 0 }
     switch number {
     // No-IOMMU mode is built in, whether it is on or not.
     case UInt64(VFIO_TYPE1_IOMMU), UInt64(VFIO_TYPE1v2_IOMMU), UInt64(VFIO_UNMAP_ALL),
@@ -52,6 +53,10 @@ extension IOMMUFDFile {
   }
 
   private func setBackend(_ number: UInt64) throws(Errno) {
+    if context.isNoIOMMU {
+      guard number == UInt64(VFIO_NOIOMMU_IOMMU) else { throw .einval }
+      return
+    }
     switch number {
     case UInt64(VFIO_TYPE1v2_IOMMU):
       _ = try compatible()

@@ -91,7 +91,7 @@ extension HostIOMMU {
   /// The type and the type-specific bytes that describe this unit.
   fileprivate var hardwareInfo: (type: Int32, data: [UInt8]) {
     switch kind {
-    case .silent: (IOMMU_HW_INFO_TYPE_NONE, [])
+    case .silent, .absent: (IOMMU_HW_INFO_TYPE_NONE, [])
     case .intel(let capability, let extendedCapability):
       (
         IOMMU_HW_INFO_TYPE_INTEL_VTD,

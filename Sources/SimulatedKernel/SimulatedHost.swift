@@ -31,7 +31,8 @@ final class SimulatedHost {
     self.report = report
     parameters = ModuleParameters(
       type1AllowsUnsafeInterrupts: description.type1AllowsUnsafeInterrupts,
-      iommufdAllowsUnsafeInterrupts: description.iommufdAllowsUnsafeInterrupts)
+      iommufdAllowsUnsafeInterrupts: description.iommufdAllowsUnsafeInterrupts,
+      allowsNoIOMMU: description.iommus.contains { $0.kind == .absent })
     var groups: [UInt32: GroupState] = [:]
     var functions: [FunctionState] = []
     for function in description.functions {
@@ -64,7 +65,7 @@ final class SimulatedHost {
 
   /// The group of a path `/dev/vfio/N`: the node exists while a member is on vfio-pci.
   func group(ofNode path: String) -> GroupState? {
-    devices.map(\.function.group).first { path == "/dev/vfio/\($0.number)" }
+    devices.map(\.function.group).first { path == "/dev/vfio/\($0.node)" }
   }
 
   /// The bus of a function; nil for a root bus.
@@ -92,12 +93,14 @@ final class SimulatedHost {
     if path == "/dev/vfio/vfio" { return try files.add(VFIOContainer(), named: path) }
     if path.hasPrefix("/dev/vfio/devices/vfio") {
       let number = path.dropFirst("/dev/vfio/devices/vfio".count)
-      guard let device = devices.first(where: { String($0.index) == number }), !device.isLeaving
+      guard let device = devices.first(where: { String($0.index) == number }), !device.isLeaving,
+        !device.function.group.isArtificial
       else { throw .enoent }
       return try files.add(VFIODeviceFile(device: device, group: nil), named: path)
     }
     if path.hasPrefix("/dev/vfio/") {
       guard let group = group(ofNode: path) else { throw .enoent }
+      guard !group.isArtificial || privileges.has(.sysRawIO) else { throw .eperm }
       guard group.boundCount == 0, group.openFile == nil else { throw .ebusy }
       let file = VFIOGroupFile(group: group)
       let descriptor = try files.add(file, named: path)
@@ -279,6 +282,9 @@ final class SimulatedHost {
   /// driver needs it.
   func bindDriver(_ driver: String, to function: FunctionState) throws(Errno) {
     guard function.driver == nil else { throw .ebusy }
+    if driver == "vfio-pci", function.group.isArtificial, !parameters.allowsNoIOMMU {
+      throw .einval
+    }
     if driver == "vfio-pci", hasVirtualFunctions(function) { throw .ebusy }
     if !Self.driversWithoutDMA.contains(driver), function.group.ownership.owner != nil {
       throw .ebusy

@@ -152,7 +152,10 @@ package struct SysfsTree: Sendable {
     if !methods.isEmpty { addFile("\(directory)/reset_method", methods.joined(separator: " ")) }
     addFile("\(directory)/resource", Self.resources(of: function.description))
     addLink("\(directory)/subsystem", to: "/sys/bus/pci")
-    addLink("\(directory)/iommu_group", to: "/sys/kernel/iommu_groups/\(function.group.number)")
+    // VFIO makes the group of a function without IOMMU when its driver is bound.
+    if !function.group.isArtificial || host.device(at: function.address) != nil {
+      addLink("\(directory)/iommu_group", to: "/sys/kernel/iommu_groups/\(function.group.number)")
+    }
     addLink("/sys/bus/pci/devices/\(function.address)", to: directory)
     let device = host.device(at: function.address)
     // A driver that leaves has lost its links before it waits for the device's users.

@@ -35,6 +35,10 @@ extension VFIODeviceFile {
       }
     } else {
       for function in scope.functions {
+        // A function without IOMMU has a group only while VFIO has it.
+        guard !function.group.isArtificial || host.device(at: function.address) != nil else {
+          throw .eperm
+        }
         entries += Self.entry(function.group.number, function.address)
       }
     }
@@ -56,8 +60,14 @@ extension VFIODeviceFile {
       case .linux72: device.isBoundByNode
       case .rfcv3: device.binding != nil && header.count == 0
       }
-    guard (header.count != 0) != provesByContext else { throw .einval }
+    let isExempt =
+      host.description.uapi == .rfcv3 && device.function.group.isArtificial && header.count == 0
+    guard (header.count != 0) != (provesByContext || isExempt) else { throw .einval }
     let scope = try ResetScope(of: device.function, on: host)
+    if isExempt {
+      guard scope.functions.count == 1 else { throw .einval }
+      return try scope.perform()
+    }
     if provesByContext, let context = device.binding?.context {
       return try scope.reset(owning: .context(context), on: host)
     }

@@ -77,7 +77,9 @@ final class VFIODeviceFile: OpenFile {
   private func grant(
     _ container: VFIOGroupFile.Container, on host: SimulatedHost
   ) throws(Errno) {
-    guard device.openCount == 0, case .context(let context) = container else {
+    guard device.openCount == 0, !device.function.group.isArtificial,
+      case .context(let context) = container
+    else {
       try device.open(on: host)
       isGranted = true
       return

@@ -51,7 +51,8 @@ final class VFIOGroupFile: OpenFile {
     if container != nil {
       status.flags = UInt32(VFIO_GROUP_FLAGS_VIABLE | VFIO_GROUP_FLAGS_CONTAINER_SET)
     } else {
-      let isFree = group.ownership.owner == nil && !host.driversUseDMA(of: group)
+      let isFree =
+        group.isArtificial || group.ownership.owner == nil && !host.driversUseDMA(of: group)
       status.flags = isFree ? UInt32(VFIO_GROUP_FLAGS_VIABLE) : 0
     }
     try argument.store(status)
@@ -62,9 +63,12 @@ final class VFIOGroupFile: OpenFile {
     let file = host.files[descriptor]
     if file == nil { _ = try ProcessDescriptor.kind(of: descriptor) }
     guard container == nil else { throw .einval }
+    guard !group.isArtificial || host.privileges.has(.sysRawIO) else { throw .eperm }
     switch file {
     case let native as VFIOContainer:
-      try group.ownership.claim(for: self, whileDriversUseIt: host.driversUseDMA(of: group))
+      // Nobody owns the DMA of a function without IOMMU.
+      let usesDMA = !group.isArtificial && host.driversUseDMA(of: group)
+      try group.ownership.claim(for: self, whileDriversUseIt: usesDMA)
       do throws(Errno) {
         try native.add(group, on: host)
       } catch {
@@ -73,9 +77,7 @@ final class VFIOGroupFile: OpenFile {
       }
       container = .native(native)
     case let file as IOMMUFDFile:
-      if file.context.compatibilityIOAS == nil {
-        file.context.compatibilityIOAS = file.context.addIOAS()
-      }
+      try file.context.makeContainer(ofNoIOMMU: group.isArtificial)
       file.context.retain()
       container = .context(file.context)
     default: throw .ebadfd
@@ -114,7 +116,13 @@ final class VFIOGroupFile: OpenFile {
     else { throw .enodev }
     try device.check(token, on: host)
     guard let container else { throw .einval }
-    if case .native(let native) = container, native.backend == nil { throw .einval }
+    if case .native(let native) = container, !native.hasBackend { throw .einval }
+    if group.isArtificial {
+      guard host.privileges.has(.sysRawIO) else { throw .eperm }
+      if case .context(let context) = container, context.compatibilityIOAS != nil {
+        throw .eperm
+      }
+    }
     let file = VFIODeviceFile(device: device, group: self)
     try file.openThroughGroup(container, on: host)
     do throws(Errno) {

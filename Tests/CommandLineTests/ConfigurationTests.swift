@@ -1,5 +1,6 @@
 import CommandLine
 import PCI
+import TestSupport
 import Testing
 
 @Suite struct ConfigurationTests {

@@ -15,6 +15,7 @@ package enum Contract {
     ioasMappings,
     type1Mappings,
     iommufdAsContainer,
+    noIOMMU,
     tokens,
     kvmDevice,
   ]

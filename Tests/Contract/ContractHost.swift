@@ -97,7 +97,8 @@ package final class ContractHost: Sendable {
 
   /// The node of a function's group.
   func group(_ fixture: Fixture) throws -> Int32 {
-    try open("/dev/vfio/\(groupNumber(fixture))")
+    let prefix = fixture == .z0 || fixture == .z1 ? "noiommu-" : ""
+    return try open("/dev/vfio/\(prefix)\(groupNumber(fixture))")
   }
 
   /// A function's own node, found through sysfs.

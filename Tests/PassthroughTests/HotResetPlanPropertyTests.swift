@@ -1,5 +1,6 @@
 import PCI
 import Passthrough
+import TestSupport
 import Testing
 import VFIO
 

@@ -3,6 +3,7 @@ import HostKernel
 import PCI
 import SimulatedKernel
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite("Arguments that make no sense")

@@ -1,6 +1,7 @@
 import HostKernel
 import PCI
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import VFIO
