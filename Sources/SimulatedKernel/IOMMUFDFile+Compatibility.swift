@@ -10,7 +10,7 @@ extension IOMMUFDFile {
     case UInt(VFIO_GET_API_VERSION): return VFIO_API_VERSION
     case UInt(VFIO_CHECK_EXTENSION): return try extensionAnswer(argument.value)
     case UInt(VFIO_SET_IOMMU):
-      try setBackend(argument.value)
+      try setBackend(argument.value, on: host)
       return 0
     case UInt(VFIO_IOMMU_GET_INFO): try info(&argument)
     case UInt(VFIO_IOMMU_MAP_DMA): try mapDMA(argument, on: host)
@@ -52,9 +52,10 @@ extension IOMMUFDFile {
     }
   }
 
-  private func setBackend(_ number: UInt64) throws(Errno) {
+  private func setBackend(_ number: UInt64, on host: SimulatedHost) throws(Errno) {
     if context.isNoIOMMU {
       guard number == UInt64(VFIO_NOIOMMU_IOMMU) else { throw .einval }
+      guard host.privileges.has(.sysRawIO) else { throw .eperm }
       return
     }
     switch number {

@@ -170,7 +170,9 @@ package struct SysfsTree: Sendable {
     if let device, !isLeaving {
       let node = "\(directory)/vfio-dev/vfio\(device.index)"
       addDirectory(node)
-      addFile("\(node)/dev", "\(DeviceNumbers.deviceMajor):\(device.index)")
+      if !function.group.isArtificial {
+        addFile("\(node)/dev", "\(DeviceNumbers.deviceMajor):\(device.index)")
+      }
       addLink("/sys/class/vfio-dev/vfio\(device.index)", to: node)
     }
   }

@@ -19,7 +19,7 @@ final class VFIOContainer: OpenFile {
   ) throws(Errno) -> Int32 {
     switch request {
     case UInt(VFIO_GET_API_VERSION): return VFIO_API_VERSION
-    case UInt(VFIO_CHECK_EXTENSION): return extensionAnswer(argument.value)
+    case UInt(VFIO_CHECK_EXTENSION): return extensionAnswer(argument.value, on: host)
     case UInt(VFIO_SET_IOMMU):
       try setBackend(argument.value, on: host)
       return 0
@@ -47,8 +47,11 @@ final class VFIOContainer: OpenFile {
 
   func closed(on host: SimulatedHost) {}
 
-  private func extensionAnswer(_ number: UInt64) -> Int32 {
-    if isNoIOMMU { return number == UInt64(VFIO_NOIOMMU_IOMMU) ? 1 : 0 }
+  private func extensionAnswer(_ number: UInt64, on host: SimulatedHost) -> Int32 {
+    if number == UInt64(VFIO_NOIOMMU_IOMMU) {
+      return host.parameters.allowsNoIOMMU && (groups.isEmpty || isNoIOMMU) ? 1 : 0
+    }
+    if isNoIOMMU { return 0 }
     return switch number {
     case UInt64(VFIO_TYPE1_IOMMU), UInt64(VFIO_TYPE1v2_IOMMU), UInt64(VFIO_UNMAP_ALL): 1
     case UInt64(VFIO_UPDATE_VADDR): backend == nil ? 0 : 1
@@ -61,7 +64,10 @@ final class VFIOContainer: OpenFile {
   private func setBackend(_ number: UInt64, on host: SimulatedHost) throws(Errno) {
     guard !groups.isEmpty, !hasBackend else { throw .einval }
     if isNoIOMMU {
-      guard number == UInt64(VFIO_NOIOMMU_IOMMU) else { throw .enodev }
+      guard number == UInt64(VFIO_NOIOMMU_IOMMU), host.parameters.allowsNoIOMMU else {
+        throw .enodev
+      }
+      guard host.privileges.has(.sysRawIO) else { throw .eperm }
       hasNoIOMMUBackend = true
       return
     }

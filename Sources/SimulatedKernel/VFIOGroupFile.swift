@@ -63,9 +63,9 @@ final class VFIOGroupFile: OpenFile {
     let file = host.files[descriptor]
     if file == nil { _ = try ProcessDescriptor.kind(of: descriptor) }
     guard container == nil else { throw .einval }
-    guard !group.isArtificial || host.privileges.has(.sysRawIO) else { throw .eperm }
     switch file {
     case let native as VFIOContainer:
+      guard !group.isArtificial || host.privileges.has(.sysRawIO) else { throw .eperm }
       // Nobody owns the DMA of a function without IOMMU.
       let usesDMA = !group.isArtificial && host.driversUseDMA(of: group)
       try group.ownership.claim(for: self, whileDriversUseIt: usesDMA)
@@ -117,7 +117,8 @@ final class VFIOGroupFile: OpenFile {
     try device.check(token, on: host)
     guard let container else { throw .einval }
     if case .native(let native) = container, !native.hasBackend { throw .einval }
-    if group.isArtificial {
+    // Who has the device open may open it again.
+    if group.isArtificial, device.openCount == 0 {
       guard host.privileges.has(.sysRawIO) else { throw .eperm }
       if case .context(let context) = container, context.compatibilityIOAS != nil {
         throw .eperm

@@ -17,9 +17,7 @@ extension ContractHost {
   /// A device bound with a token of 16 bytes.
   func bound(_ fixture: Fixture, _ iommufd: Int32, token: [UInt8]) throws -> Bound {
     let memory = try memory(pages: 1)
-    for (index, word) in Self.words(token).enumerated() {
-      try setWord(word, at: memory + UInt64(4 * index))
-    }
+    try store(Self.words(token), at: memory)
     let descriptor = try node(fixture)
     return Bound(
       descriptor: descriptor, identifier: try bind(descriptor, iommufd, tokenAt: memory))

@@ -97,7 +97,7 @@ package final class ContractHost: Sendable {
 
   /// The node of a function's group.
   func group(_ fixture: Fixture) throws -> Int32 {
-    let prefix = fixture == .z0 || fixture == .z1 ? "noiommu-" : ""
+    let prefix = [.z0, .z1, .z2].contains(fixture) ? "noiommu-" : ""
     return try open("/dev/vfio/\(prefix)\(groupNumber(fixture))")
   }
 

@@ -21,7 +21,7 @@ package protocol ContractPlatform: AnyObject, Sendable {
   func finishUnbinding(_ function: PCIAddress) throws
 
   /// Takes the driver from an SR-IOV physical function whose virtual functions stay.
-  func unbindPhysicalFunction(_ function: PCIAddress) throws
+  func abandonVirtualFunctions(of function: PCIAddress) throws
 
   /// The driver that belongs to a function as hardware, such as `e1000e`.
   func nativeDriver(of function: PCIAddress) throws -> String

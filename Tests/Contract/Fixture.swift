@@ -24,6 +24,8 @@ package enum Fixture: String, Sendable, CaseIterable, Comparable {
   /// Two functions of one slot without an IOMMU group, in no-IOMMU mode.
   case z0 = "Z0"
   case z1 = "Z1"
+  /// Alone in its slot, without an IOMMU group, in no-IOMMU mode.
+  case z2 = "Z2"
   /// A function behind an IOMMU that does not remap interrupts.
   case u = "U"
   /// A function with sixteen MSI messages.
@@ -51,7 +53,7 @@ package enum Fixture: String, Sendable, CaseIterable, Comparable {
     case .r: "a function on a root bus whose INTx can be asserted"
     case .b0, .b1, .bb: "conventional functions behind a bridge"
     case .p, .v0, .v1: "an SR-IOV physical function with two virtual functions"
-    case .z0, .z1: "functions without an IOMMU group"
+    case .z0, .z1, .z2: "functions without an IOMMU group"
     case .u: "a function behind an IOMMU that does not remap interrupts"
     case .q: "a function with sixteen MSI messages"
     case .t: "a function with ATS behind an IOMMU with a device TLB"

@@ -84,6 +84,15 @@ extension Contract {
       _ = try host.device(try host.usableGroup(.s1, container: try host.container()), .s1)
       try expect(.invalidArgument) { try host.hotReset(s0) }
     },
+    ContractCase("186b", "S0 bound c1, S1 open with c1 as container: via S0 → 0", [.s0, .s1]) {
+      host in
+      let fd = try host.iommufd()
+      let s0 = try host.bound(.s0, fd).descriptor
+      let group = try host.usableGroup(.s1, container: fd, backend: nil)
+      let s1 = try host.device(group, .s1)
+      try host.hotReset(s0)
+      try expect(.invalidArgument) { try host.hotReset(s1, [group]) }
+    },
     ContractCase(188, "the same: via S1 with GS1 → EINVAL", [.s0, .s1]) { host in
       _ = try host.opened(.s0)
       let group = try host.usableGroup(.s1, container: try host.container())
@@ -220,6 +229,16 @@ extension Contract {
       try setRing(host, pair.a1)
       try host.hotReset(pair.a0)
       try expect(try ring(host, pair.a1), equals: 0)
+    },
+    ContractCase("209b", "A1's BAR mapped: HOT_RESET via A0 → mapping stays", [.a0, .a1]) { host in
+      let pair = try pair(host)
+      try setRing(host, pair.a1)
+      let mapping = try host.map(
+        MappingRequest(descriptor: pair.a1, offset: ringBase - ringBase % 4096, length: 4096))
+      let register = UInt64(mapping) + ringBase % 4096
+      try expect(try host.word(at: register), equals: 0x1234_5670, "before")
+      try host.hotReset(pair.a0)
+      try expect(try host.word(at: register), equals: 0, "after")
     },
     ContractCase(
       210, "A1's MSI-X vector 0 with eventfd: HOT_RESET via A0 → on, loopback works", [.a0, .a1]

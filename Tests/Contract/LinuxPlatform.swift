@@ -45,7 +45,7 @@ package final class LinuxPlatform: ContractPlatform {
     unbinding.withLock { $0.removeValue(forKey: function) }?.join()
   }
 
-  package func unbindPhysicalFunction(_ function: PCIAddress) throws {
+  package func abandonVirtualFunctions(of function: PCIAddress) throws {
     throw ContractSkip("vfio-pci takes the virtual functions along when it leaves")
   }
 

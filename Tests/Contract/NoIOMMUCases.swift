@@ -27,6 +27,22 @@ extension Contract {
       try host.platform.setParameter("enable_unsafe_noiommu_mode", of: "vfio", to: false)
       try expect(.invalidArgument) { try host.platform.setDriver(of: z0, to: "vfio-pci") }
     },
+    ContractCase("464c", "Z0 loses its driver: neither group nor node is left", [.z0]) { host in
+      let node = "/dev/vfio/noiommu-\(try host.groupNumber(.z0))"
+      host.close(try host.open(node))
+      try host.platform.setDriver(of: try host.address(.z0), to: nil)
+      try expect(.noSuchFileOrDirectory, "group") { _ = try host.groupNumber(.z0) }
+      try expect(.noSuchFileOrDirectory, "node") { _ = try host.open(node) }
+    },
+    ContractCase("464d", "Z0's vfio-dev entry in sysfs → no device number", [.z0, .n]) { host in
+      for (fixture, isThere) in [(Fixture.n, true), (.z0, false)] {
+        let folder = "/sys/bus/pci/devices/\(try host.address(fixture))/vfio-dev"
+        let names = try host.kernel.entries(of: folder)
+        try expect(names.count, equals: 1, fixture.rawValue)
+        let numbers = try names.flatMap { try host.kernel.entries(of: "\(folder)/\($0)") }
+        try expect(numbers.contains("dev"), equals: isThere, fixture.rawValue)
+      }
+    },
     ContractCase(465, "no CAP_SYS_RAWIO: opening the group node → EPERM", [.z0]) { host in
       try host.platform.withLess([.sysRawIO], lockedMemory: nil) {
         try expect(.notPermitted) { _ = try host.group(.z0) }
@@ -37,6 +53,24 @@ extension Contract {
       let container = try host.container()
       try host.platform.withLess([.sysRawIO], lockedMemory: nil) {
         try expect(.notPermitted) { try host.setContainer(group, container) }
+      }
+    },
+    ContractCase("465d", "no CAP_SYS_RAWIO: SET_CONTAINER(c1) → 0, of a file → EBADFD", [.z0]) {
+      host in
+      let group = try host.group(.z0)
+      let file = try host.regularFile()
+      let fd = try host.iommufd()
+      try host.platform.withLess([.sysRawIO], lockedMemory: nil) {
+        try expect(.ebadfd) { try host.setContainer(group, file) }
+        try host.setContainer(group, fd)
+        try expect(.notPermitted) { _ = try host.device(group, .z0) }
+      }
+    },
+    ContractCase("465e", "Z0 open, no CAP_SYS_RAWIO: GET_DEVICE_FD once more → 0", [.z0]) { host in
+      let group = try host.usableGroup(.z0, container: try host.container(), backend: none)
+      _ = try host.device(group, .z0)
+      try host.platform.withLess([.sysRawIO], lockedMemory: nil) {
+        _ = try host.device(group, .z0)
       }
     },
     ContractCase("465c", "no CAP_SYS_RAWIO: GET_DEVICE_FD → EPERM", [.z0]) { host in
@@ -71,6 +105,32 @@ extension Contract {
     ContractCase(468, "native container: SET_IOMMU 8 → 0", [.z0]) { host in
       _ = try host.usableGroup(.z0, container: try host.container(), backend: none)
     },
+    ContractCase("467c", "CHECK_EXTENSION 8: no group, real group, mode off → 1, 0, 0", [.z0, .n]) {
+      host in
+      let container = try host.container()
+      func answer() throws -> Int32 {
+        try host.call(container, VFIO_CHECK_EXTENSION, value: none)
+      }
+      try expect(try answer(), equals: 1, "no group")
+      let group = try host.group(.n)
+      try host.setContainer(group, container)
+      try expect(try answer(), equals: 0, "real group")
+      try host.call(group, VFIO_GROUP_UNSET_CONTAINER)
+      try host.setContainer(try host.group(.z0), container)
+      try expect(try answer(), equals: 1, "Z0's group")
+      try host.platform.setParameter("enable_unsafe_noiommu_mode", of: "vfio", to: false)
+      try expect(try answer(), equals: 0, "mode off")
+      try expect(.enodev) { try host.call(container, VFIO_SET_IOMMU, value: none) }
+    },
+    ContractCase("468b", "no CAP_SYS_RAWIO: SET_IOMMU 8 → EPERM; twice → EINVAL", [.z0]) { host in
+      let container = try host.container()
+      _ = try host.usableGroup(.z0, container: container, backend: nil)
+      try host.platform.withLess([.sysRawIO], lockedMemory: nil) {
+        try expect(.notPermitted) { try host.call(container, VFIO_SET_IOMMU, value: none) }
+      }
+      try host.call(container, VFIO_SET_IOMMU, value: none)
+      try expect(.invalidArgument) { try host.call(container, VFIO_SET_IOMMU, value: none) }
+    },
     ContractCase(469, "native container, backend 8: MAP_DMA → ENOTTY", [.z0]) { host in
       let container = try host.container()
       _ = try host.usableGroup(.z0, container: container, backend: none)
@@ -88,6 +148,16 @@ extension Contract {
       _ = try host.usableGroup(.n, container: container)
       let group = try host.group(.z0)
       try expect(.notPermitted) { try host.setContainer(group, container) }
+    },
+    ContractCase(
+      "471b", "container with Z0's group: adding a real group, Z1's → EPERM, 0", [.z0, .z1, .n]
+    ) { host in
+      let container = try host.container()
+      try host.setContainer(try host.group(.z0), container)
+      let real = try host.group(.n)
+      try expect(.notPermitted) { try host.setContainer(real, container) }
+      try host.setContainer(try host.group(.z1), container)
+      try host.setContainer(real, try host.container())
     },
   ]
 
@@ -108,6 +178,17 @@ extension Contract {
       let ioas = try host.allocateIOAS(fd)
       try host.call(fd, IOMMU_VFIO_IOAS, [12, ioas, UInt32(IOMMU_VFIO_IOAS_SET)])
       try expect(.notPermitted) { _ = try host.device(group, .z0) }
+    },
+    ContractCase(
+      "473c", "Z0 open on c1, VFIO_IOAS SET: GET_DEVICE_FD once more → 0", [.z0]
+    ) { host in
+      let fd = try host.iommufd()
+      let group = try host.group(.z0)
+      try host.setContainer(group, fd)
+      _ = try host.device(group, .z0)
+      let ioas = try host.allocateIOAS(fd)
+      try host.call(fd, IOMMU_VFIO_IOAS, [12, ioas, UInt32(IOMMU_VFIO_IOAS_SET)])
+      _ = try host.device(group, .z0)
     },
     ContractCase("473b", "SET_CONTAINER(c1): GET_DEVICE_FD Z0 → 0, no object in c1", [.z0]) {
       host in
@@ -130,6 +211,20 @@ extension Contract {
       try host.setContainer(try host.group(.z0), fd)
       try expect(.invalidArgument) { try host.call(fd, VFIO_SET_IOMMU, value: type1v2) }
       try host.call(fd, VFIO_SET_IOMMU, value: none)
+    },
+    ContractCase("476c", "c1 in no-IOMMU mode, no CAP_SYS_RAWIO: SET_IOMMU 8 → EPERM", [.z0]) {
+      host in
+      let fd = try host.iommufd()
+      try host.setContainer(try host.group(.z0), fd)
+      try host.platform.withLess([.sysRawIO], lockedMemory: nil) {
+        try expect(.notPermitted) { try host.call(fd, VFIO_SET_IOMMU, value: none) }
+      }
+    },
+    ContractCase("476d", "c1 in no-IOMMU mode: MAP_DMA → ENODEV", [.z0]) { host in
+      let fd = try host.iommufd()
+      try host.setContainer(try host.group(.z0), fd)
+      let memory = try host.memory()
+      try expect(.enodev) { try host.mapDMA(fd, memory, at: 0x1000) }
     },
     ContractCase("476b", "c1 in no-IOMMU mode: CHECK_EXTENSION → only 8", [.z0]) { host in
       let fd = try host.iommufd()
@@ -162,9 +257,17 @@ extension Contract {
       let z0 = try opened(host, .z0)
       try expect(.invalidArgument) { try host.hotReset(z0.device, [z0.group]) }
     },
-    ContractCase(206, "Z0 open: HOT_RESET count 0 → EINVAL", [.z0]) { host in
+    ContractCase("205b", "Z0 open, Z1 without driver: HOT_RESET [Z0's] → EINVAL", [.z0, .z1]) {
+      host in
       let z0 = try opened(host, .z0)
-      try expect(.invalidArgument) { try host.hotReset(z0.device) }
+      try host.platform.setDriver(of: try host.address(.z1), to: nil)
+      try expect(.invalidArgument) { try host.hotReset(z0.device, [z0.group]) }
+    },
+    ContractCase(206, "Z2 alone in its slot: HOT_RESET count 0, [Z2's] → EINVAL, 0", [.z2]) {
+      host in
+      let z2 = try opened(host, .z2)
+      try expect(.invalidArgument) { try host.hotReset(z2.device) }
+      try host.hotReset(z2.device, [z2.group])
     },
   ]
 

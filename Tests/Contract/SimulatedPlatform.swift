@@ -30,7 +30,7 @@ package final class SimulatedPlatform: ContractPlatform {
     try expect(simulated.unbindDriver(of: function), "the driver stays after the last close")
   }
 
-  package func unbindPhysicalFunction(_ function: PCIAddress) throws {
+  package func abandonVirtualFunctions(of function: PCIAddress) throws {
     try expect(simulated.unbindDriver(of: function), "the driver left a device in use")
   }
 

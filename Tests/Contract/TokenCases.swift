@@ -51,7 +51,7 @@ extension Contract {
     ContractCase(
       "519d", "P without vfio-pci: BIND V0 with a token, without → EINVAL, 0", [.p, .v0]
     ) { host in
-      try host.platform.unbindPhysicalFunction(try host.address(.p))
+      try host.platform.abandonVirtualFunctions(of: try host.address(.p))
       let fd = try host.iommufd()
       try expect(.invalidArgument) { _ = try host.bound(.v0, fd, token: first) }
       _ = try host.bound(.v0, fd)
@@ -121,7 +121,7 @@ extension Contract {
     },
     ContractCase(526, "P has VFs, no driver: bind vfio-pci → EBUSY", [.p, .v0]) { host in
       let p = try host.address(.p)
-      try host.platform.unbindPhysicalFunction(p)
+      try host.platform.abandonVirtualFunctions(of: p)
       try expect(.resourceBusy) { try host.platform.setDriver(of: p, to: "vfio-pci") }
     },
   ]
