@@ -45,6 +45,10 @@ package final class LinuxPlatform: ContractPlatform {
     unbinding.withLock { $0.removeValue(forKey: function) }?.join()
   }
 
+  package func abandonVirtualFunctions(of function: PCIAddress) throws {
+    throw ContractSkip("a driver that leaves takes its virtual functions along")
+  }
+
   package func nativeDriver(of function: PCIAddress) throws -> String {
     let vendor = try Self.text(of: "/sys/bus/pci/devices/\(function)/vendor")
     let device = try Self.text(of: "/sys/bus/pci/devices/\(function)/device")

@@ -30,6 +30,10 @@ package final class SimulatedPlatform: ContractPlatform {
     try expect(simulated.unbindDriver(of: function), "the driver stays after the last close")
   }
 
+  package func abandonVirtualFunctions(of function: PCIAddress) throws {
+    try setDriver(of: function, to: nil)
+  }
+
   package func nativeDriver(of function: PCIAddress) throws -> String { "e1000e" }
 
   package func setInterruptLine(

@@ -78,7 +78,7 @@ extension Contract {
     },
     ContractCase(526, "P has VFs: binding vfio-pci to P → EBUSY", [.p, .v0]) { host in
       let p = try host.address(.p)
-      try host.platform.setDriver(of: p, to: nil)
+      try host.platform.abandonVirtualFunctions(of: p)
       try expect(.resourceBusy) { try host.platform.setDriver(of: p, to: "vfio-pci") }
     },
     ContractCase(169, "P bound, VFs present: INFO via P → flags 1 or P alone", [.p, .v0]) { host in
