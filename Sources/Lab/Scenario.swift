@@ -28,9 +28,9 @@ package struct Scenario: Equatable, Sendable {
     self.name = name
     self.place = place
     summary = String(lines[1][colon...].dropFirst().drop { $0 == " " })
-    let prefix = "# machine: "
+    let prefix = "# machine:"
     if lines.count > 2, lines[2].hasPrefix(prefix) {
-      machine = String(lines[2].dropFirst(prefix.count))
+      machine = String(lines[2].dropFirst(prefix.count).drop { $0 == " " })
     }
   }
 

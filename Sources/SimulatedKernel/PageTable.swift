@@ -2,7 +2,8 @@
 /// devices behind one IOMMU.
 final class PageTable {
   let identifier: UInt32
-  let ioas: IOAS
+  /// Owns the page table together with the context, and cannot be destroyed before it.
+  unowned let ioas: IOAS
   let iommu: HostIOMMU
   /// Made by an attach to an IOAS; it goes with its last attachment and is found through its IOAS.
   let isAutomatic: Bool

@@ -1,43 +1,9 @@
-internal import CLinux
-internal import Glibc
 internal import HostKernel
-package import SystemPackage
 
 /// Where trace lines go. Called with the tracer's lock held, one whole line at a time.
 package protocol TraceSink: AnyObject, Sendable {
   /// Takes a line with its newline.
   func write(line: Span<UInt8>)
-}
-
-/// Writes each line with one call to a descriptor.
-package final class DescriptorSink: TraceSink {
-  private let descriptor: Int32
-  private let isOwned: Bool
-
-  /// Writes to standard error.
-  package init() {
-    descriptor = 2
-    isOwned = false
-  }
-
-  /// Creates or empties a file and writes to it; throws as `open(2)`.
-  package init(creating path: String) throws(Errno) {
-    let result = unsafe clinux_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND)
-    guard result >= 0 else { throw Errno(rawValue: -result) }
-    descriptor = result
-    isOwned = true
-  }
-
-  deinit {
-    if isOwned { _ = clinux_close(descriptor) }
-  }
-
-  package func write(line: Span<UInt8>) {
-    unsafe line.withUnsafeBytes { bytes in
-      guard let base = bytes.baseAddress else { return }
-      _ = unsafe clinux_write(descriptor, base, bytes.count)
-    }
-  }
 }
 
 /// Keeps the newest lines in memory, for tests and for a look back after a failure.

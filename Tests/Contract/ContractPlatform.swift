@@ -20,7 +20,7 @@ package protocol ContractPlatform: AnyObject, Sendable {
   /// Waits until an unbinding that was started has ended, which the last close of the device allows.
   func finishUnbinding(_ function: PCIAddress) throws
 
-  /// Takes the driver from an SR-IOV physical function whose virtual functions stay.
+  /// Takes the driver of a physical function away and leaves its virtual functions behind.
   func abandonVirtualFunctions(of function: PCIAddress) throws
 
   /// The driver that belongs to a function as hardware, such as `e1000e`.

@@ -46,7 +46,7 @@ package final class LinuxPlatform: ContractPlatform {
   }
 
   package func abandonVirtualFunctions(of function: PCIAddress) throws {
-    throw ContractSkip("vfio-pci takes the virtual functions along when it leaves")
+    throw ContractSkip("a driver that leaves takes its virtual functions along")
   }
 
   package func nativeDriver(of function: PCIAddress) throws -> String {

@@ -24,14 +24,6 @@ import Testing
   }
 
   @Test(arguments: [
-    ("\n# lab: x\n# machine: contract\n", "contract"), ("\n# lab: x\n# machine\n", nil),
-    ("\n# lab: x", nil),
-  ])
-  func theThirdLineMayAskForAMachine(script: String, machine: String?) throws {
-    #expect(try Scenario(name: "x", script: script).machine == machine)
-  }
-
-  @Test(arguments: [
     "", "#!/bin/sh", "#!/bin/sh\n", "#!/bin/sh\n# moon: x\n", "\nlab: x", "\n# lab",
   ])
   func aHeaderIsNeeded(script: String) {

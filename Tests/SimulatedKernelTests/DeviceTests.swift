@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import HostKernel
+import PCI
 import SimulatedKernel
 import SystemPackage
 import Testing

@@ -142,7 +142,8 @@ struct HostDescriptionTests {
     ),
     Mistake(
       "type: intel", "type: intl",
-      ":3: iommus[0].type: 'intl' is not known, did you mean 'intel'?; known are intel, amd, silent"
+      ":3: iommus[0].type: 'intl' is not known, did you mean 'intel'?; "
+        + "known are intel, amd, silent, none"
     ),
     Mistake("type: intel", "type: amd", ":4: iommus[0]: unknown key 'capability'"),
     Mistake("functions:", "function:", ":8: unknown key 'function', did you mean 'functions'?"),

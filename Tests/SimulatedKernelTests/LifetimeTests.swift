@@ -1,0 +1,98 @@
+import CLinux
+import HostKernel
+import SystemPackage
+import Testing
+
+@testable import SimulatedKernel
+
+/// The end of a kernel is the end of its user's process: whatever is still open goes with it.
+@Suite("The end of a kernel")
+struct LifetimeTests {
+  @Test("a kernel that goes away with everything open frees all objects of the host")
+  func everythingOpen() throws {
+    var objects = ReachableObjects()
+    do {
+      let host = try ContractHost()
+      try openGroups(host)
+      try openNodes(host)
+      #expect(host.kernel.openObjects.count > 20)
+      objects = try host.kernel.change { ReachableObjects(from: $0) }
+      #expect(objects.types.isSuperset(of: Self.expectedTypes))
+      #expect(objects.living == objects.types)
+    }
+    #expect(objects.living == [])
+  }
+
+  private static let expectedTypes: Set<String> = [
+    "SimulatedHost", "FunctionState", "GroupState", "VFIODevice", "VFIODeviceFile",
+    "VFIOGroupFile", "VFIOContainer", "Type1Backend", "IOMMUFDFile", "IOMMUFDContext", "IOAS",
+    "PageTable", "BoundDevice", "BARMemory", "EventFile", "AttributeFile",
+  ]
+
+  /// A group with a native container and mappings, and a group with an iommufd in its place.
+  private func openGroups(_ host: ContractHost) throws {
+    let (container, group) = try ContractType1Tests.usable(host)
+    _ = try host.device(group, ContractGroupTests.name)
+    try ContractGroupTests.mapDMA(host, container, try host.memory(), at: 0)
+
+    let other = try host.group(16)
+    try host.setContainer(other, try host.iommufd())
+    _ = try host.device(other, "\(ContractHost.s0)")
+  }
+
+  /// Two devices on one page table, a table without device, interrupts of which one is unmasked by
+  /// the watcher's thread, a BAR that is mapped, and a file of sysfs.
+  private func openNodes(_ host: ContractHost) throws {
+    let iommufd = try host.iommufd()
+    let first = try host.bound(ContractHost.a0, iommufd)
+    let second = try host.bound(ContractHost.a1, iommufd)
+    let ioas = try host.allocateIOAS(iommufd)
+    try host.map(iommufd, ioas, try host.memory(), at: 0x1_0000)
+    let table = try host.allocateTable(iommufd, first.identifier, ioas)
+    _ = try host.allocateTable(iommufd, first.identifier, ioas)
+    try host.attach(first.descriptor, table)
+    try host.attach(second.descriptor, table)
+    _ = try host.kernel.map(MappingRequest(descriptor: first.descriptor, length: 4096))
+
+    let line = try host.bound(ContractHost.r, iommufd)
+    try host.attach(line.descriptor, try host.allocateIOAS(iommufd))
+    for action in [VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_ACTION_UNMASK] {
+      try host.setInterrupts(
+        line.descriptor, index: VFIO_PCI_INTX_IRQ_INDEX, flags: action, events: [try host.event()])
+    }
+    _ = try host.kernel.open("/sys/bus/pci/devices/\(ContractHost.a0)/config", .readOnly)
+  }
+}
+
+/// Weak references to all objects that can be reached from one.
+struct ReachableObjects: @unchecked Sendable {
+  // Only ever used by one thread at a time: the kernel's lock is held or the kernel has gone.
+  private struct Reference {
+    var type: String
+    weak var object: AnyObject?
+  }
+
+  private var references: [ObjectIdentifier: Reference] = [:]
+
+  init() {}
+
+  init(from root: AnyObject) { add(root) }
+
+  /// The names of their types.
+  var types: Set<String> { Set(references.values.map(\.type)) }
+
+  /// The names of the types of those that have not been freed.
+  var living: Set<String> { Set(references.values.filter { $0.object != nil }.map(\.type)) }
+
+  private mutating func add(_ value: Any) {
+    if value is [UInt8] { return }
+    let mirror = Mirror(reflecting: value)
+    if mirror.displayStyle == .class {
+      let object = value as AnyObject
+      let identifier = ObjectIdentifier(object)
+      guard references[identifier] == nil else { return }
+      references[identifier] = Reference(type: "\(type(of: value))", object: object)
+    }
+    for child in mirror.children { add(child.value) }
+  }
+}
