@@ -55,6 +55,14 @@ extension SimulatedKernel {
     }
   }
 
+  /// Has a function wake the host up by a power management event.
+  package func wakeUp(_ address: PCIAddress) throws(Errno) {
+    try change { host throws(Errno) in
+      _ = try host.existing(address)
+      host.device(at: address)?.wakeUp()
+    }
+  }
+
   /// Holds or releases the kernel's lock of a function: resets that try it are `EAGAIN`.
   package func setLocked(_ address: PCIAddress, _ isLocked: Bool) throws(Errno) {
     try change { host throws(Errno) in try host.existing(address).isLocked = isLocked }

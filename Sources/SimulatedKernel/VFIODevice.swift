@@ -1,3 +1,4 @@
+internal import CLinux
 internal import HostKernel
 internal import PCI
 internal import SystemPackage
@@ -28,7 +29,10 @@ final class VFIODevice {
   var isLeaving = false
   /// Could not be reset at the last close.
   var needsReset = false
-  var isInLowPower = false
+  /// A user asked for low power.
+  private(set) var isInLowPower = false
+  /// The eventfd to signal when the function wakes the host up; a duplicate.
+  private var wakeEvent: Int32?
   /// What a physical function and users of its virtual functions share; nil for a random one that
   /// nobody knows.
   var token: [UInt8]?
@@ -73,7 +77,7 @@ final class VFIODevice {
     guard openCount == 0 else { return }
     interrupts.disableAll()
     ioEvents.removeAll()
-    isInLowPower = false
+    exitLowPower()
     config = nil
     function.setPowerState(0)
     if let pristine { function.config = pristine }
@@ -88,7 +92,37 @@ final class VFIODevice {
   }
 
   /// How many eventfds are held.
-  var heldEvents: Int { interrupts.heldEvents + ioEvents.descriptors.count }
+  var heldEvents: Int {
+    interrupts.heldEvents + ioEvents.descriptors.count + (wakeEvent == nil ? 0 : 1)
+  }
+
+  // MARK: Low power
+
+  /// Enters low power; takes the eventfd over. `EINVAL` for a device that is there already.
+  func enterLowPower(wakeEvent event: Int32?) throws(Errno) {
+    guard !isInLowPower else {
+      if let event { _ = clinux_close(event) }
+      throw .einval
+    }
+    isInLowPower = true
+    wakeEvent = event
+    updateMappings()
+  }
+
+  /// Ends low power, if it is on.
+  func exitLowPower() {
+    if let wakeEvent { _ = clinux_close(wakeEvent) }
+    wakeEvent = nil
+    isInLowPower = false
+    updateMappings()
+  }
+
+  /// The function wakes the host up, which ends low power for a user that wants to know.
+  func wakeUp() {
+    guard let wakeEvent else { return }
+    EventDescriptor.signal(wakeEvent)
+    exitLowPower()
+  }
 
   // MARK: Memory
 

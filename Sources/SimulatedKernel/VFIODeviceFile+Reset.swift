@@ -2,7 +2,7 @@ internal import CLinux
 internal import PCI
 internal import SystemPackage
 
-/// Function reset, hot reset and features (section 4 and 2.8 of the contract).
+/// Function reset and hot reset (section 4 of the contract).
 extension VFIODeviceFile {
   /// `VFIO_DEVICE_RESET`.
   func resetFunction(on host: SimulatedHost) throws(Errno) {
@@ -93,39 +93,5 @@ extension VFIODeviceFile {
       }
     }
     return .holdings(groups: groups, devices: devices)
-  }
-
-  /// `VFIO_DEVICE_FEATURE`: low power only; DMA buffers are not built in.
-  func feature(_ argument: UserArgument, on host: SimulatedHost) throws(Errno) {
-    let size = try argument.argumentSize(minimum: 8)
-    let flags = try argument.load(vfio_device_feature.self).flags
-    let isGet = flags & UInt32(VFIO_DEVICE_FEATURE_GET) != 0
-    let isSet = flags & UInt32(VFIO_DEVICE_FEATURE_SET) != 0
-    let isProbe = flags & UInt32(VFIO_DEVICE_FEATURE_PROBE) != 0
-    guard flags & ~UInt32(0x7FFFF) == 0, !(isGet && isSet) || isProbe else { throw .einval }
-    let number = flags & UInt32(VFIO_DEVICE_FEATURE_MASK)
-    switch number {
-    case 0:
-      guard device.function.description.isPhysical else { throw .enotty }
-      guard !isGet else { throw .einval }
-      if isProbe { return }
-      guard isSet, size >= 8 + VFIODevice.tokenSize else { throw .einval }
-      device.token = try argument.bytes(at: 8, count: VFIODevice.tokenSize)
-    case 3, 5:
-      guard !isGet else { throw .einval }
-      if isProbe { return }
-      guard isSet else { throw .einval }
-      if number == 5 {
-        device.isInLowPower = false
-      } else {
-        guard !device.isInLowPower else { throw .einval }
-        device.isInLowPower = true
-      }
-      device.updateMappings()
-    case 4: throw host.notModelled(kind, UInt(VFIO_DEVICE_FEATURE))
-    // Precopy information of a device that cannot migrate is refused this way, even when probed.
-    case 12: throw .einval
-    default: throw .enotty
-    }
   }
 }

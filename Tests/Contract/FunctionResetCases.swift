@@ -158,6 +158,24 @@ extension Contract {
       try feature(host, n, 3 | VFIO_DEVICE_FEATURE_SET)
       try expect(try host.read(n, bar.offset, count: 4), equals: bytes)
     },
+    ContractCase("228c", "LOW_POWER_ENTRY_WITH_WAKEUP short, -1, closed, a file → as usual", [.n]) {
+      host in
+      let n = try host.opened(.n)
+      let flags = UInt32(4 | VFIO_DEVICE_FEATURE_SET)
+      func enter(_ event: Int32, size: UInt32 = 16) throws {
+        try host.call(n, VFIO_DEVICE_FEATURE, [size, flags, UInt32(bitPattern: event), 0])
+      }
+      let event = try host.event()
+      try expect(.invalidArgument, "short") { try enter(event, size: 15) }
+      try expect(.invalidArgument, "-1") { try enter(-1) }
+      try expect(.badFileDescriptor, "closed") { try enter(host.closedDescriptor) }
+      let file = try host.regularFile()
+      try expect(.invalidArgument, "file") { try enter(file) }
+      try feature(host, n, 3 | VFIO_DEVICE_FEATURE_SET)
+      try expect(.invalidArgument, "in low power") { try enter(event) }
+      try feature(host, n, 5 | VFIO_DEVICE_FEATURE_SET)
+      try enter(event)
+    },
     ContractCase(229, "FEATURE 12 PROBE → EINVAL", [.n]) { host in
       let n = try host.opened(.n)
       try expect(.invalidArgument) { try feature(host, n, 12 | VFIO_DEVICE_FEATURE_PROBE) }
