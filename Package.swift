@@ -82,7 +82,8 @@ let package = Package(
       ["CTwin", "CLinux", "HostKernel", "PCI", "SimulatedKernel", "Tracing", system]),
 
     .target(
-      name: "Contract", dependencies: ["CLinux", "PCI", "HostKernel", "SimulatedKernel", system],
+      name: "Contract",
+      dependencies: ["CLinux", "PCI", "HostKernel", "SimulatedKernel", "TestSupport", system],
       path: "Tests/Contract", exclude: ["README.md"], swiftSettings: strict),
     program(
       "swiftvmm-contract", ["Contract", "HostKernel", "PCI", "SimulatedKernel", argumentParser]),
