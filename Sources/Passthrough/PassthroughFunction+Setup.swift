@@ -20,7 +20,7 @@ extension PassthroughFunction {
     }
     image.emulate(0x30, mask: UInt32.max)
     image.set(0x30, UInt32(0))
-    try setUpROM()
+    try setUpHostROM()
     for region in regions where region.info.size > 0 {
       let dword = try rawRead(0x10 + 4 * region.index, 4)
       guard let bar = BARDescription(index: region.index, dword: dword, size: region.info.size)
@@ -87,7 +87,7 @@ extension PassthroughFunction {
   }
 
   /// Reads the device's config space behind the trace, as `size` little-endian bytes.
-  private func rawRead(
+  func rawRead(
     _ offset: Int, _ size: Int
   ) throws(AssignmentError.Failure) -> UInt32 {
     do throws(Errno) {
@@ -96,65 +96,6 @@ extension PassthroughFunction {
     } catch {
       throw .cannotReadConfig(error)
     }
-  }
-
-  // MARK: - ROM
-
-  /// Gives the guest a ROM BAR: from the file asked for, or as large as the host's.
-  private func setUpROM() throws(AssignmentError.Failure) {
-    guard options.isROMBarEnabled else { return }
-    if let path = options.romFile {
-      guard !path.isEmpty else { return }
-      let contents: [UInt8]
-      do throws(Errno) { contents = try environment.kernel.contents(of: path) } catch {
-        throw .romFile(path: path, error)
-      }
-      guard !contents.isEmpty else { return }
-      let size = max(2048, UInt64(contents.count).roundedUpToPowerOfTwo)
-      installROM(size: size, contents: contents)
-      return
-    }
-    let original = try rawRead(0x30, 4)
-    try rawWrite(0x30, 0xffff_f800)
-    let mask = try rawRead(0x30, 4) & 0xffff_f800
-    try rawWrite(0x30, original)
-    guard mask != 0 else { return }
-    let size = UInt64(~mask &+ 1)
-    environment.tracer.emit(.vfioPciSizeRom, [.text(name), .number(size)])
-    installROM(size: size, contents: nil)
-  }
-
-  private func rawWrite(
-    _ offset: Int, _ value: UInt32
-  ) throws(AssignmentError.Failure) {
-    do throws(Errno) {
-      try device.writeWord(configRegion, at: UInt64(offset), size: 4, value: UInt64(value))
-    } catch {
-      throw .cannotReadConfig(error)
-    }
-  }
-
-  private func installROM(size: UInt64, contents: [UInt8]?) {
-    let handler = ExpansionROM(
-      size: Int(size), contents: contents, device: device, environment: environment)
-    image.makeWritable(0x30, mask: ~UInt32(truncatingIfNeeded: size - 1) & 0xffff_f800 | 1)
-    let place = environment.addressSpace.add(
-      MemoryRegion(
-        name: "\(name) ROM", base: 0, size: size, priority: 1, kind: .io(handler),
-        isEnabled: false))
-    rom = (handler, size, place)
-  }
-
-  /// Puts the ROM where its BAR in the copy says, if memory and the ROM itself are enabled.
-  func placeROM(isPowered: Bool) {
-    guard let rom, let place = rom.place else { return }
-    let value = image.read(offset: 0x30, length: 4)
-    let address = UInt64(value & 0xffff_f800)
-    let isOn =
-      isPowered && value & 1 != 0 && address != 0
-      && image.read(offset: 0x04, length: 2) & 2 != 0
-    if isOn { environment.addressSpace.move(place, to: address) }
-    environment.addressSpace.setEnabled(place, isOn)
   }
 
   // MARK: - Capabilities

@@ -6,6 +6,7 @@ extension AssignmentError {
     switch failure {
     case .noSuchHostDevice(let path, let error):
       "vfio \(path): no such host device: \(error.description)"
+    case .romFile: failure.message
     default:
       "vfio \(device): \(failure.message)"
     }
@@ -97,8 +98,8 @@ extension AssignmentError.Failure {
         + error.description
     case .noSlot(let text):
       text
-    case .romFile(let path, let error):
-      "failed to find romfile \"\(path)\": \(error.description)"
+    case .romFile(let path, let problem):
+      problem.message(path)
     }
   }
 
@@ -171,6 +172,11 @@ extension AssignmentError.Failure {
       ["Descriptor \(iommufd) given as fd= is not an open /dev/iommu."]
     case .memoryListener(_, _, _, _, .noMemory, _):
       ["Locked memory is limited: raise the limit (ulimit -l) to at least the guest's memory."]
+    case .romFile:
+      [
+        "Give romfile= the path of an expansion ROM image. Leave it out for the function's own ROM; "
+          + "leave the path empty for none."
+      ]
     default:
       []
     }
@@ -189,6 +195,19 @@ extension AssignmentError.Failure {
     blockers.map { blocker in
       "\(blocker.name) of the same group is bound to the driver \(blocker.driver ?? "none"): "
         + "bind it to vfio-pci or unbind it."
+    }
+  }
+}
+
+extension AssignmentError.ROMFileProblem {
+  /// QEMU's sentence about the file, with the reason where there is one.
+  func message(_ path: String) -> String {
+    switch self {
+    case .notFound(let error): "failed to find romfile \"\(path)\": \(error.description)"
+    case .notAFile: "failed to load romfile \"\(path)\": not a regular file"
+    case .empty: "romfile \"\(path)\" is empty"
+    case .tooLarge: "romfile \"\(path)\" too large (size cannot exceed 2 GiB)"
+    case .unreadable(let error): "failed to load romfile \"\(path)\": \(error.description)"
     }
   }
 }

@@ -50,7 +50,16 @@ package struct AssignmentError: Error, Sendable, Equatable {
     case cannotCreateEvent(Errno)
     case cannotMakeInterrupt(InterruptSetting, Errno)
     case noSlot(String)
-    case romFile(path: String, Errno)
+    case romFile(path: String, ROMFileProblem)
+  }
+
+  /// What is wrong with the file given as `romfile`.
+  package enum ROMFileProblem: Sendable, Equatable {
+    case notFound(Errno)
+    case notAFile
+    case empty
+    case tooLarge
+    case unreadable(Errno)
   }
 
   /// The kernel interface that a function is assigned through.
