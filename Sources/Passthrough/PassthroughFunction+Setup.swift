@@ -107,32 +107,35 @@ extension PassthroughFunction {
     let placement: PCIeCapability.Placement = isOnRootBus ? .rootComplex : .behindPort
     for capability in walk.capabilities.reversed() { try learn(capability) }
     let original = image
-    let plan = CapabilityChainPlan.standard(walk) { capability in
-      capability.id != .pcie
-        || PCIeCapability(in: original, at: capability.offset).isShown(placement)
+    func pcie(_ capability: CapabilityWalk.StandardCapability) -> PCIeCapability? {
+      capability.id == .pcie ? PCIeCapability(in: original, at: capability.offset) : nil
     }
+    let plan = CapabilityChainPlan.standard(
+      walk, isKept: { pcie($0)?.isShown(placement) ?? true },
+      rewriting: { pcie($0)?.edits(for: placement) ?? [] })
     plan.apply(to: &image)
-    for capability in walk.capabilities where capability.id == .pcie {
-      for edit in PCIeCapability(in: original, at: capability.offset).edits(for: placement) {
-        image.apply(edit)
-      }
-    }
     setUpMessageInterrupts(walk)
     abilities.hasReset = device.hasReset
     setUpExtendedCapabilities()
   }
 
-  /// Hides what a guest cannot use: what the kernel has blanked, SR-IOV and ARI.
+  /// Hides what a guest cannot use, and shows each resizable BAR with its present size only; hidden
+  /// without a trace when that size cannot be shown.
   private func setUpExtendedCapabilities() {
     let walk = CapabilityWalk.extended(in: image.values)
-    guard !walk.capabilities.isEmpty else { return }
-    let hidden: Set<ExtendedCapabilityID> = [.null, .sriov, .ari]
-    for capability in walk.capabilities where hidden.contains(capability.id) {
+    for capability in walk.capabilities where capability.id.isAlwaysHidden {
       environment.tracer.emit(
         .vfioAddExtCapDropped,
         [.text(name), .number(capability.id.rawValue), .number(capability.offset)])
     }
-    CapabilityChainPlan.extended(walk) { !hidden.contains($0.id) }.apply(to: &image)
+    let original = image
+    func edits(_ capability: CapabilityWalk.ExtendedCapability) -> [ConfigEdit]? {
+      guard capability.id == .resizableBAR else { return [] }
+      return ResizableBARCapability(in: original, capability).edits
+    }
+    let plan = CapabilityChainPlan.extended(
+      walk, isKept: { !$0.id.isAlwaysHidden && edits($0) != nil }, rewriting: { edits($0) ?? [] })
+    plan.apply(to: &image)
   }
 
   /// Notes what one capability says about resets and interrupts.

@@ -58,6 +58,12 @@ import Tracing
     machine.writePort(0xcfc, size: 4, value: value)
   }
 
+  /// Turns on the memory window to config space (`PCIEXBAR` of the host bridge) and gives its base.
+  func enableConfigWindow() -> UInt64 {
+    writeConfigDword(slot: 0, offset: 0x60, 0xb000_0001)
+    return 0xb000_0000
+  }
+
   /// The trace of one machine reset.
   func traceReset() -> [String] {
     trace.removeAll()
