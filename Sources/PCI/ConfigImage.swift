@@ -44,11 +44,6 @@ package struct ConfigImage: Sendable {
     Self.word(emulated, offset, length) == Self.ones(length)
   }
 
-  /// Whether any bit of an access is answered from the copy, as bytes outside of it are.
-  package func hasEmulated(offset: Int, length: Int) -> Bool {
-    Self.word(emulated, offset, length) != 0
-  }
-
   /// Changes the bits of the copy that a guest may change, then clears those that it clears by
   /// writing 1.
   package mutating func write(offset: Int, length: Int, value: UInt32) {

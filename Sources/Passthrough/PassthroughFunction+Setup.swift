@@ -14,24 +14,27 @@ extension PassthroughFunction {
     let headerType = image.byte(at: 0x0e)
     image.set(0x0e, options.isMultifunction ? headerType | 0x80 : headerType & 0x7f)
     image.makeCommandWritable()
-    for offset in stride(from: 0x10, to: 0x28, by: 4) {
-      image.emulate(offset, mask: UInt32.max)
-      image.set(offset, UInt32(0))
-    }
-    image.emulate(0x30, mask: UInt32.max)
-    image.set(0x30, UInt32(0))
+    image.apply(ConfigEdit(offset: ExpansionROMBAR.offset, value: 0, mask: .max))
     try setUpHostROM()
-    for region in regions where region.info.size > 0 {
-      let dword = try rawRead(0x10 + 4 * region.index, 4)
-      guard let bar = BARDescription(index: region.index, dword: dword, size: region.info.size)
-      else { continue }
-      bars.append(bar)
-      bar.install(in: &image)
-    }
+    try setUpBARs()
     try setUpMSIX()
     for region in regions where region.info.size > 0 {
-      let isMemory = bars.contains { $0.index == region.index && $0.kind != .io }
-      region.enterGuest(isMemory: isMemory)
+      region.enterGuest(isMemory: barLayout[region.index].map { $0.kind != .io } ?? false)
+    }
+  }
+
+  /// Reads what kind of BAR each region has on the host and puts the BARs into the copy.
+  private func setUpBARs() throws(AssignmentError.Failure) {
+    var dwords: [UInt32] = []
+    for region in regions {
+      dwords.append(region.info.size > 0 ? try rawRead(0x10 + 4 * region.index, 4) : 0)
+    }
+    barLayout = BARLayout(sizes: regions.map(\.info.size), dwords: dwords)
+    barLayout.install(in: &image)
+    for index in barLayout.unusable {
+      environment.diagnostics.warning(
+        "vfio \(name): the host reports 0x\(String(regions[index].info.size, radix: 16)) bytes for "
+          + "BAR \(index), which no BAR can have: the guest does not get it")
     }
   }
 
@@ -50,10 +53,8 @@ extension PassthroughFunction {
     do throws(Errno) { interrupt = try device.interruptInfo(2) } catch {
       throw .noMSIXInterrupt(error)
     }
-    let layout = MSIXLayout(
-      position: position, entries: Int(control & 0x7ff) + 1, tableBAR: Int(table & 7),
-      tableOffset: UInt64(table & ~7), pendingBAR: Int(pending & 7),
-      pendingOffset: UInt64(pending & ~7))
+    let layout = MSIXCapability.Registers(
+      control: UInt16(truncatingIfNeeded: control), table: table, pending: pending)
     guard layout.tableBAR < 6, layout.pendingBAR < 6 else {
       throw .invalidMSIX(
         "invalid MSI-X BIR, table_bar=\(layout.tableBAR) pba_bar=\(layout.pendingBAR)")
@@ -63,12 +64,12 @@ extension PassthroughFunction {
       throw .invalidMSIX(
         "hardware reports invalid configuration, MSIX PBA outside of specified BAR")
     }
-    msixLayout = layout
+    msix = layout
     environment.tracer.emit(
       .vfioMsixEarlySetup,
       [
         .text(name), .number(position), .number(layout.tableBAR), .number(layout.tableOffset),
-        .number(layout.entries), .flag(interrupt.isNotResizable),
+        .number(layout.vectorCount), .flag(interrupt.isNotResizable),
       ])
     let region = regions[layout.tableBAR]
     guard !region.info.isMSIXMappable,
@@ -179,15 +180,15 @@ extension PassthroughFunction {
       case .msix:
         MSIXCapability(at: capability.offset).emulate(in: &image)
       case .powerManagement:
-        image.makeWritable(capability.offset + 4, mask: UInt8(3))
+        PowerManagementCapability(in: image, at: capability.offset).trackPowerState(in: &image)
       default:
         break
       }
     }
-    guard let layout = msixLayout else { return }
-    let table = MSIXTable(entries: layout.entries)
+    guard let msix else { return }
+    let table = MSIXTable(entries: msix.vectorCount)
     msixTable = table
-    regions[layout.tableBAR].overlay(
-      table, name: "\(name) msix-table", offset: layout.tableOffset, size: layout.tableSize)
+    regions[msix.tableBAR].overlay(
+      table, name: "\(name) msix-table", offset: msix.tableOffset, size: msix.tableLength)
   }
 }

@@ -19,12 +19,13 @@ package final class PassthroughFunction: PCIFunction {
   let options: FunctionOptions
   let configRegion: RegionInfo
   var image: ConfigImage
-  var bars: [BARDescription] = []
+  var barLayout = BARLayout(sizes: [], dwords: [])
   var regions: [AssignedRegion] = []
   var interrupt: INTxInterrupt
   var abilities = ResetAbility(hasReset: false, hasFLR: false, hasPMReset: false)
   var powerManagement: PowerManagementCapability?
-  var msixLayout: MSIXLayout?
+  /// The host's MSI-X registers, if the function has the capability.
+  var msix: MSIXCapability.Registers?
   var msixTable: MSIXTable?
   var rom: GuestROM?
   /// The contents of a ROM that comes from a file; the guest's memory holds on to it until `deinit`.

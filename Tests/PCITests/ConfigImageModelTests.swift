@@ -46,10 +46,6 @@ private struct BitModel {
     bits(offset, length).allSatisfy { $0.place.map { isEmulated[$0] } ?? true }
   }
 
-  func isAnyEmulated(_ offset: Int, _ length: Int) -> Bool {
-    bits(offset, length).contains { $0.place.map { isEmulated[$0] } ?? true }
-  }
-
   mutating func write(_ offset: Int, _ length: Int, _ new: UInt32) {
     for case (let bit, let place?) in bits(offset, length) {
       let isSet = new >> UInt32(bit) & 1 == 1
@@ -125,9 +121,6 @@ private struct BitModel {
       #expect(
         image.isFullyEmulated(offset: offset, length: length)
           == model.isAllEmulated(offset, length), "offset \(offset), length \(length)")
-      #expect(
-        image.hasEmulated(offset: offset, length: length) == model.isAnyEmulated(offset, length),
-        "offset \(offset), length \(length)")
     }
     #expect(BitModel.bits(of: image.values) == model.value)
   }

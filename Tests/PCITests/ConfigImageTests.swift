@@ -36,8 +36,6 @@ import Testing
     #expect(image.mergedRead(offset: size - 1, length: 4, host: 0x5a) == 0xffff_ff5a)
     #expect(image.isFullyEmulated(offset: size, length: 4))
     #expect(!image.isFullyEmulated(offset: size - 1, length: 4))
-    #expect(image.hasEmulated(offset: size - 1, length: 2))
-    #expect(!image.hasEmulated(offset: size - 2, length: 2))
     #expect(image.byte(at: size) == 0xff)
     #expect(image.byte(at: .min) == 0xff)
   }
@@ -65,8 +63,6 @@ import Testing
     #expect(image.mergedRead(offset: 0x06, length: 2, host: 0xffff_ffef) == 0xffff)
     #expect(image.mergedRead(offset: 0x06, length: 1, host: 0) == 0x10)
     #expect(image.mergedRead(offset: 0x08, length: 1, host: 0xabcd) == 0xcd)
-    #expect(image.hasEmulated(offset: 0x04, length: 4))
-    #expect(!image.hasEmulated(offset: 0x04, length: 2))
     #expect(!image.isFullyEmulated(offset: 0x06, length: 1))
   }
 
