@@ -35,6 +35,7 @@ let package = Package(
     .executable(name: "swiftvmm", targets: ["swiftvmm"]),
     .executable(name: "swiftvmm-trace", targets: ["swiftvmm-trace"]),
     .executable(name: "swiftvmm-lab", targets: ["swiftvmm-lab"]),
+    .executable(name: "swiftvmm-contract", targets: ["swiftvmm-contract"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -51,7 +52,7 @@ let package = Package(
     room("HostKernel", ["CLinux", system]),
     room("Tracing", ["CLinux", "HostKernel", system]),
     room("PCI"),
-    room("SimulatedKernel", ["CLinux", "CYAML", "PCI", "HostKernel", system]),
+    room("SimulatedKernel", ["CLinux", "CYAML", "Tracing", "PCI", "HostKernel", system]),
     room("VFIO", ["CLinux", "CPCI", "Tracing", "PCI", "HostKernel", system]),
     room("EventLoop", ["CGLib", "HostKernel"]),
     room("Hypervisor", ["CLinux", "HostKernel", system]),
@@ -77,28 +78,44 @@ let package = Package(
       ]),
     program("swiftvmm-trace", ["TraceComparison", argumentParser]),
     program("swiftvmm-lab", ["Lab", argumentParser]),
-    program("swiftvmm-benchmark", ["CTwin", "Tracing"]),
+    program(
+      "swiftvmm-benchmark",
+      ["CTwin", "CLinux", "HostKernel", "PCI", "SimulatedKernel", "Tracing", system]),
 
-    tests("TracingTests", ["Tracing", "HostKernel"]),
-    tests("PCITests", ["PCI"]),
+    .target(
+      name: "Contract", dependencies: ["CLinux", "PCI", "HostKernel", "SimulatedKernel", system],
+      path: "Tests/Contract", exclude: ["README.md"], swiftSettings: strict),
+    program(
+      "swiftvmm-contract", ["Contract", "HostKernel", "PCI", "SimulatedKernel", argumentParser]),
+    tests("ContractTests", ["Contract", "HostKernel", "SimulatedKernel"]),
+
+    // What several suites share.
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    tests("TracingTests", ["Tracing", "HostKernel", "TestSupport"]),
+    tests("PCITests", ["PCI", "TestSupport"]),
     tests("HostKernelTests", ["HostKernel", system]),
-    tests("SimulatedKernelTests", ["SimulatedKernel", "CLinux", "HostKernel", "PCI", system]),
-    tests("VFIOTests", ["VFIO", "SimulatedKernel", "HostKernel", "Tracing", system]),
+    tests(
+      "SimulatedKernelTests",
+      ["SimulatedKernel", "CLinux", "HostKernel", "PCI", "TestSupport", system]),
+    tests(
+      "VFIOTests",
+      ["VFIO", "SimulatedKernel", "HostKernel", "Tracing", "PCI", "TestSupport", system]),
     tests("EventLoopTests", ["EventLoop"]),
-    tests("HypervisorTests", ["Hypervisor", "CLinux", "HostKernel", system]),
+    tests("HypervisorTests", ["Hypervisor", "CLinux", "HostKernel", "TestSupport", system]),
     tests(
       "PassthroughTests",
       [
         "Passthrough", "VFIO", "SimulatedKernel", "Hypervisor", "HostKernel", "Tracing", "PCI",
-        system,
+        "TestSupport", system,
       ]),
-    tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", system]),
-    tests("CommandLineTests", ["CommandLine", "Tracing", "PCI"]),
+    tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", "TestSupport", system]),
+    tests("CommandLineTests", ["CommandLine", "Tracing", "PCI", "TestSupport"]),
     tests(
       "MachineTests",
-      ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", system]),
-    tests("MonitorTests", ["Monitor", "CommandLine", "EventLoop", "Machine", "Tracing"]),
-    tests("TraceComparisonTests", ["TraceComparison"]),
+      ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", "PCI", system]),
+    tests(
+      "MonitorTests", ["Monitor", "CommandLine", "EventLoop", "Machine", "Tracing", "TestSupport"]),
+    tests("TraceComparisonTests", ["TraceComparison", "TestSupport"]),
     tests("LabTests", ["Lab"]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,16 +1,4 @@
-internal import Hypervisor
-
-/// Where the interrupt pin of a function leads.
-package struct InterruptRoute: Equatable, Sendable {
-  package var isEnabled: Bool
-  /// The global system interrupt, for `KVM_IRQ_LINE` and `KVM_IRQFD`.
-  package var gsi: UInt32
-
-  package init(isEnabled: Bool, gsi: UInt32) {
-    self.isEnabled = isEnabled
-    self.gsi = gsi
-  }
-}
+package import Hypervisor
 
 /// Names an observer of routing changes.
 package struct RoutingObserver: Hashable, Sendable {

@@ -1,11 +1,13 @@
 #include "CLinux.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -79,6 +81,10 @@ int clinux_mmap(int fd, size_t length, int protection, int flags, int64_t offset
   return 0;
 }
 
+int clinux_map_over(void *address, size_t length, int protection, int flags, int fd, int64_t offset) {
+  return mmap(address, length, protection, flags | MAP_FIXED, fd, offset) == MAP_FAILED ? -errno : 0;
+}
+
 int clinux_munmap(void *address, size_t length) { return munmap(address, length) < 0 ? -errno : 0; }
 
 int clinux_eventfd(unsigned int initial, int flags) {
@@ -148,6 +154,46 @@ int clinux_copy_to_user(uint64_t destination, const void *source, size_t count) 
 }
 
 uint32_t clinux_dma_buf_open_flags(void) { return O_RDWR | O_CLOEXEC; }
+
+// PROCMAP_QUERY of linux/fs.h, which headers before 6.11 lack.
+struct area_query {
+  uint64_t size, query_flags, query_addr;
+  uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
+  uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
+  uint64_t vma_name_addr, build_id_addr;
+};
+_Static_assert(sizeof(struct area_query) == 104, "PROCMAP_QUERY");
+
+int clinux_find_area(int maps, uint64_t address, struct clinux_area *area) {
+  enum { readable = 1, writable = 2, covering_or_next = 0x10 };
+  struct area_query query = {
+      .size = sizeof query, .query_flags = covering_or_next, .query_addr = address};
+  if (ioctl(maps, _IOWR('f', 17, struct area_query), &query) < 0) return -errno;
+  *area = (struct clinux_area){query.vma_start, query.vma_end,
+                               (query.vma_flags & readable) != 0,
+                               (query.vma_flags & writable) != 0};
+  return 0;
+}
+
+int clinux_change_effective_capabilities(uint64_t mask, int add) {
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+  if (syscall(SYS_capget, &header, sets) < 0) return -errno;
+  for (int word = 0; word < _LINUX_CAPABILITY_U32S_3; word++) {
+    uint32_t part = (uint32_t)(mask >> (32 * word));
+    if (add) {
+      sets[word].effective |= part & sets[word].permitted;
+    } else {
+      sets[word].effective &= ~part;
+    }
+  }
+  return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
+}
+
+int clinux_fork(void) {
+  pid_t child = fork();
+  return child < 0 ? -errno : child;
+}
 
 int64_t clinux_wall_clock_microseconds(void) {
   struct timespec now;

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Tracing
 
 extension CommandLineError {
   /// The whole text for the user, hints included, each line ended.

@@ -1,3 +1,5 @@
+internal import Tracing
+
 /// Reads a command line by QEMU's grammar.
 package enum CommandLineParser {
   /// One option with its value, as found on the command line.

@@ -104,3 +104,19 @@ enum NumberText {
     return isDigit(byte) || (lower >= UInt8(ascii: "a") && lower <= UInt8(ascii: "f"))
   }
 }
+
+extension FixedWidthInteger {
+  /// Reads digits only: no sign, prefix or blank, and at least one digit.
+  init?(hexadecimalDigits text: some StringProtocol) {
+    guard let first = text.utf8.first, first != UInt8(ascii: "+"), first != UInt8(ascii: "-") else {
+      return nil
+    }
+    self.init(text, radix: 16)
+  }
+
+  /// Lower-case hexadecimal digits, padded with zeros to `width`.
+  func hexadecimal(width: Int) -> String {
+    let digits = String(self, radix: 16)
+    return String(repeating: "0", count: Swift.max(0, width - digits.utf8.count)) + digits
+  }
+}

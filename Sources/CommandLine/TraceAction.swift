@@ -1,3 +1,5 @@
+internal import Tracing
+
 /// One step that turns trace events on or off.
 package struct TraceAction: Sendable, Equatable {
   /// Where it was asked for.

@@ -1,3 +1,5 @@
+package import PCI
+
 /// One `-device vfio-pci`.
 package struct VFIOPCIDevice: Sendable, Equatable {
   /// The option as written, `-device vfio-pci,host=...`: the prefix of every message about it.
@@ -19,7 +21,7 @@ package struct VFIOPCIDevice: Sendable, Equatable {
 /// How a host function was named.
 package enum HostFunctionSource: Sendable, Equatable {
   /// `host=`.
-  case address(HostPCIAddress)
+  case address(PCIAddress)
 
   /// `sysfsdev=`, which wins over `host=`.
   case sysfsPath(String)
@@ -59,7 +61,7 @@ package struct VFIOPCIProperties: Sendable, Equatable {
   package var id: String?
 
   /// `host`: the host function by address.
-  package var host: HostPCIAddress?
+  package var host: PCIAddress?
 
   /// `sysfsdev`: the host function by its sysfs directory.
   package var sysfsDevice: String?
@@ -111,7 +113,7 @@ extension VFIOPCIProperties: PropertySet {
       .value(
         "host", "str", \.host, "host PCI function, [domain:]bus:slot.function",
         "[DOMAIN:]BUS:SLOT.FUNCTION in hexadecimal, for example 0000:81:00.0",
-        read: { HostPCIAddress($0) }),
+        read: { PCIAddress($0) }),
       .text("sysfsdev", \.sysfsDevice, "sysfs directory of the host function; wins over host"),
       .text(
         "iommufd", type: "link<iommufd>", \.iommufd,

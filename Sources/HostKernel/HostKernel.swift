@@ -95,6 +95,8 @@ package struct MappingRequest: Sendable, Equatable {
   package var isReadable: Bool
   /// Wanted alignment of the address, a power of two; 0 leaves it to the kernel.
   package var alignment: Int
+  /// Writes to the mapping of a descriptor stay this process's own (`MAP_PRIVATE`).
+  package var isPrivate = false
 
   package init(
     descriptor: Int32?, offset: UInt64 = 0, length: Int, isReadable: Bool = true,

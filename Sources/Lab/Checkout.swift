@@ -36,9 +36,12 @@ package struct Checkout: Sendable {
     return scenarios
   }
 
+  /// Where the machine description called `name` is.
+  package func machinePath(_ name: String) -> String { "\(labFolder)/\(name).machine" }
+
   /// Reads a machine description; without a path, `default.machine`.
-  func machine(_ path: String?) throws(LabError) -> MachineDescription {
-    let file = path ?? "\(labFolder)/default.machine"
+  package func machine(_ path: String?) throws(LabError) -> MachineDescription {
+    let file = path ?? machinePath("default")
     return try MachineDescription(parsing: try Files.readText(file), file: file)
   }
 

@@ -90,8 +90,10 @@ extension Lab {
       }
       programs.append(.init(path: path, name: program.name))
     }
-    for name in ["swiftvmm", "swiftvmm-trace"] where !programs.contains(where: { $0.name == name })
-    {
+    let script = "\(checkout.path)/machines/describe-host"
+    programs.append(.init(path: script, name: Files.name(of: script)))
+    let own = ["swiftvmm", "swiftvmm-trace", "swiftvmm-contract"]
+    for name in own where !programs.contains(where: { $0.name == name }) {
       if let path = checkout.builtProgram(name) { programs.append(.init(path: path, name: name)) }
     }
     return programs

@@ -34,10 +34,14 @@ package struct Lab {
 
   /// Runs a scenario, a command or a shell, and returns its exit status.
   package func run(_ request: RunRequest) throws(LabError) -> Int32 {
+    var request = request
     var hostScenario: Scenario?
     if case .scenario(let name, _) = request.what {
       let scenario = try Scenario.find(name, in: try checkout.scenarios())
       if scenario.place == .host { hostScenario = scenario }
+      if let machine = scenario.machine, request.machine == nil {
+        request.machine = checkout.machinePath(machine)
+      }
     }
     guard hostScenario != nil || geteuid() == 0 else { throw .notRoot }
     let output = try outputFolder(for: request)

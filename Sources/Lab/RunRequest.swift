@@ -11,7 +11,7 @@ package struct RunRequest: Equatable, Sendable {
   }
 
   package var what: What
-  /// The machine description; nil for `machines/lab/default.machine`.
+  /// The machine description; nil for the scenario's own, or `machines/lab/default.machine`.
   package var machine: String?
   /// The folder for logs; nil for one named after the scenario, under the checkout's `.build/lab`.
   package var output: String?

@@ -1,4 +1,5 @@
 package import Board
+package import Hypervisor
 package import Passthrough
 
 /// A function's slot on the root bus, as its interrupt pin sees it.
@@ -23,10 +24,7 @@ package final class GuestPlace: FunctionPlace {
     observation = router.observe { [unowned function] in function.updateInterruptRoute() }
   }
 
-  package func route(ofPin pin: Int) -> Passthrough.InterruptRoute {
-    let route = router.route(slot, pin: pin)
-    return Passthrough.InterruptRoute(isEnabled: route.isEnabled, gsi: route.gsi)
-  }
+  package func route(ofPin pin: Int) -> InterruptRoute { router.route(slot, pin: pin) }
 
   package func setLine(ofPin pin: Int, level: Bool) {
     router.setLevel(level, slot, pin: pin)

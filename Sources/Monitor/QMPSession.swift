@@ -1,6 +1,6 @@
-internal import CommandLine
 package import EventLoop
 package import Machine
+internal import Tracing
 
 /// The version that a monitor claims: that of the QEMU whose dialect it speaks, and our own.
 package struct QMPVersion: Sendable, Equatable {

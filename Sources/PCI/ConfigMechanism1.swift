@@ -19,32 +19,29 @@ package struct ConfigMechanism1: Equatable, Sendable {
     }
   }
 
-  package static let addressPort: UInt16 = 0xcf8
-  package static let dataPort: UInt16 = 0xcfc
-
   package init() {}
 
-  /// Latches an address: only a write of 4 bytes to 0xcf8 itself counts. Says whether it did.
+  /// Latches an address: only a write of 4 bytes at offset 0 from 0xcf8 counts. Says whether it did.
   @discardableResult
-  package mutating func writeAddress(port: UInt16, length: Int, value: UInt32) -> Bool {
-    guard port == Self.addressPort, length == 4 else { return false }
+  package mutating func writeAddress(offset: UInt64, length: Int, value: UInt32) -> Bool {
+    guard offset == 0, length == 4 else { return false }
     address = value & 0x80ff_fffc
     return true
   }
 
-  /// The latched address, as a read of 4 bytes at 0xcf8 gives it; nil for any other read.
-  package func readAddress(port: UInt16, length: Int) -> UInt32? {
-    port == Self.addressPort && length == 4 ? address : nil
+  /// The latched address, as a read of 4 bytes at offset 0 from 0xcf8 gives it; nil for any other.
+  package func readAddress(offset: UInt64, length: Int) -> UInt32? {
+    offset == 0 && length == 4 ? address : nil
   }
 
-  /// The target of 1, 2 or 4 bytes at ports 0xcfc to 0xcff; nil when the window is disabled or the
+  /// The target of 1, 2 or 4 bytes at an offset from 0xcfc; nil when the window is disabled or the
   /// access leaves it.
-  package func target(port: UInt16, length: Int) -> Target? {
-    guard address >> 31 == 1, port >= Self.dataPort,
-      length == 1 || length == 2 || length == 4, Int(port) + length <= Int(Self.dataPort) + 4
+  package func target(offset: UInt64, length: Int) -> Target? {
+    guard address >> 31 == 1, offset < 4,
+      length == 1 || length == 2 || length == 4, Int(offset) + length <= 4
     else { return nil }
     return Target(
       bus: UInt8(truncatingIfNeeded: address >> 16), devfn: UInt8(truncatingIfNeeded: address >> 8),
-      offset: Int(address & 0xfc) + Int(port - Self.dataPort))
+      offset: Int(address & 0xfc) + Int(offset))
   }
 }

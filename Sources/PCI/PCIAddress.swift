@@ -40,13 +40,27 @@ package struct PCIAddress: Hashable, Sendable, CustomStringConvertible {
     self.init(domain: domain, bus: bus, device: device, function: function)
   }
 
+  /// Reads the full form only, `DDDD:BB:DD.F`, as sysfs names functions; nil for anything else.
+  package init?(sysfsName: String) {
+    self.init(sysfsName)
+    guard description == sysfsName.lowercased() else { return nil }
+  }
+
   /// Device in bits 7:3 and function in bits 2:0.
   package var devfn: UInt8 { device << 3 | function }
 
   /// The form of sysfs and of QEMU's traces: `0000:81:00.0`.
   package var description: String {
-    Self.digits(domain, 4) + ":" + Self.digits(bus, 2) + ":" + Self.digits(device, 2) + "."
-      + Self.digits(function, 1)
+    // 12 bytes, which a string holds without an allocation.
+    var text = ""
+    Self.write(domain, 4, to: &text)
+    text.append(":")
+    Self.write(UInt16(bus), 2, to: &text)
+    text.append(":")
+    Self.write(UInt16(device), 2, to: &text)
+    text.append(".")
+    Self.write(UInt16(function), 1, to: &text)
+    return text
   }
 
   /// Digits only: the standard initializer would also take a sign.
@@ -55,9 +69,13 @@ package struct PCIAddress: Hashable, Sendable, CustomStringConvertible {
       ? nil : Value(text, radix: 16)
   }
 
-  private static func digits(_ value: some FixedWidthInteger, _ width: Int) -> String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+  /// Appends the lowest `count` digits of a number, in lower-case hexadecimal.
+  private static func write(_ value: UInt16, _ count: Int, to text: inout String) {
+    for place in (0..<count).reversed() {
+      let digit = UInt8(truncatingIfNeeded: value >> (4 * place)) & 0xf
+      let character = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+      text.unicodeScalars.append(Unicode.Scalar(character))
+    }
   }
 }
 

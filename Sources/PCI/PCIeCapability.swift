@@ -11,15 +11,11 @@ package struct PCIeCapability: Equatable, Sendable {
   package let hasFLR: Bool
 
   /// Where the guest finds the function.
-  package enum Placement: Sendable, CaseIterable {
+  package enum Placement: Sendable {
     /// On the root complex's own bus.
     case rootComplex
     /// Behind a root port or a switch.
     case behindPort
-    /// On a conventional bus of an express machine, behind a PCIe-to-PCI bridge.
-    case conventionalInExpressMachine
-    /// In a machine that has only conventional buses.
-    case conventionalMachine
   }
 
   private static let endpoint: UInt8 = 0
@@ -53,8 +49,7 @@ package struct PCIeCapability: Equatable, Sendable {
   package func isShown(_ placement: Placement) -> Bool {
     switch placement {
     case .rootComplex: type != Self.legacyEndpoint
-    case .behindPort, .conventionalMachine: true
-    case .conventionalInExpressMachine: false
+    case .behindPort: true
     }
   }
 

@@ -26,19 +26,6 @@ package final class FunctionEnvironment {
   }
 }
 
-/// Where a function's interrupt pin leads in the guest.
-package struct InterruptRoute: Equatable, Sendable {
-  /// Whether the chipset delivers the pin at all.
-  package var isEnabled: Bool
-  /// The line of the interrupt controllers, as `KVM_IRQFD` takes it.
-  package var gsi: UInt32
-
-  package init(isEnabled: Bool, gsi: UInt32) {
-    self.isEnabled = isEnabled
-    self.gsi = gsi
-  }
-}
-
 /// The guest's place for a function: its interrupt wiring and what kind of bus it sits on.
 ///
 /// Used under the machine lock.

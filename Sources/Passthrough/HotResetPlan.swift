@@ -1,3 +1,4 @@
+package import PCI
 package import SystemPackage
 package import VFIO
 
@@ -46,7 +47,7 @@ package struct HotResetPlan: Equatable {
     /// Says that the list begins.
     case beginList
     /// Names one function that the reset affects.
-    case list(HostFunctionAddress, ListedIdentifier)
+    case list(PCIAddress, ListedIdentifier)
     /// Brings another function of this machine to rest.
     case quiesce(Int)
     /// Resets all at once, with these groups as proof; none for iommufd.
@@ -75,7 +76,7 @@ package struct HotResetPlan: Equatable {
 
   /// A function that stands in the way.
   package struct Blocker: Equatable, Sendable {
-    package let address: HostFunctionAddress
+    package let address: PCIAddress
     /// The group that is not owned, when the function was asked for by group.
     package let group: UInt32?
   }
@@ -107,7 +108,7 @@ package struct HotResetPlan: Equatable {
     var proof: [UInt32] = []
     var affected: [Int] = []
     for entry in entries {
-      let address = HostFunctionAddress(entry)
+      let address = entry.address
       let group = entry.identifier.number
       plan.steps.append(.list(address, .group(group)))
       if ownedGroups.contains(group), !proof.contains(group) { proof.append(group) }
@@ -131,14 +132,14 @@ package struct HotResetPlan: Equatable {
   ) -> HotResetPlan {
     guard areAllOwned else {
       let blockers = entries.filter { $0.identifier == .notOwned }.map {
-        Blocker(address: HostFunctionAddress($0), group: nil)
+        Blocker(address: $0.address, group: nil)
       }
       return HotResetPlan(refusal: .notOwned(blockers))
     }
     var plan = HotResetPlan(steps: [.beginList])
     var affected: [Int] = []
     for entry in entries {
-      let address = HostFunctionAddress(entry)
+      let address = entry.address
       plan.steps.append(.list(address, .deviceID(entry.identifier.rawValue)))
       guard case .opened(let id) = entry.identifier,
         case .iommufd(let object, let own) = initiator.attachment, id != own,
@@ -179,34 +180,5 @@ package struct HotResetPlan: Equatable {
   package init(steps: [Step] = [], refusal: Refusal? = nil) {
     self.steps = steps
     self.refusal = refusal
-  }
-}
-
-/// The address of a host function as hot-reset reports give it.
-package struct HostFunctionAddress: Equatable, Sendable, CustomStringConvertible {
-  package let segment: UInt16
-  package let bus: UInt8
-  package let devfn: UInt8
-
-  package init(segment: UInt16, bus: UInt8, devfn: UInt8) {
-    self.segment = segment
-    self.bus = bus
-    self.devfn = devfn
-  }
-
-  init<Identifier>(_ entry: HotResetInfo.Dependent<Identifier>) {
-    self.init(segment: entry.segment, bus: entry.bus, devfn: entry.devfn)
-  }
-
-  package var slot: UInt8 { devfn >> 3 }
-  package var function: UInt8 { devfn & 7 }
-
-  /// `0000:81:00.0`, lower-case hexadecimal.
-  package var description: String {
-    func hex(_ value: some BinaryInteger, _ width: Int) -> String {
-      let digits = String(value, radix: 16)
-      return String(repeating: "0", count: max(0, width - digits.count)) + digits
-    }
-    return "\(hex(segment, 4)):\(hex(bus, 2)):\(hex(slot, 2)).\(hex(function, 1))"
   }
 }

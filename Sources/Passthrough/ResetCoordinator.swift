@@ -1,3 +1,4 @@
+internal import PCI
 internal import SystemPackage
 internal import Tracing
 package import VFIO
@@ -106,7 +107,7 @@ package final class ResetCoordinator {
       tracer.emit(.vfioPciHotResetHasDepDevices, [.text(function.name)])
     case .list(let address, let identifier):
       let place: [TraceArgument] = [
-        .number(address.segment), .number(address.bus), .number(address.slot),
+        .number(address.domain), .number(address.bus), .number(address.device),
         .number(address.function),
       ]
       switch identifier {

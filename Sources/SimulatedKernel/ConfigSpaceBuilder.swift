@@ -13,6 +13,8 @@ package struct ConfigSpaceBuilder: Sendable, Equatable {
   /// The bits of the command register that the function has.
   package var commandWritable: UInt16 = 0x0547
   package var isMultifunction = false
+  /// An SR-IOV virtual function: all ones for vendor and device, no decoding bits, no BARs.
+  package var isVirtual = false
   /// 0 for none, 1 to 4 for INTA to INTD.
   package var interruptPin: UInt8 = 0
   package var interruptLine: UInt8 = 0
@@ -41,9 +43,9 @@ package struct ConfigSpaceBuilder: Sendable, Equatable {
   }
 
   private func placeHeader(in config: inout HostConfigSpace) {
-    config.set(UInt64(vendor), at: PCIRegister.vendor, width: 2)
-    config.set(UInt64(device), at: PCIRegister.device, width: 2)
-    config.set(UInt64(command), at: PCIRegister.command, width: 2)
+    let identity = isVirtual ? 0xFFFF_FFFF : identity
+    config.set(UInt64(identity), at: PCIRegister.vendor, width: 4)
+    config.set(isVirtual ? 0 : UInt64(command), at: PCIRegister.command, width: 2)
     config.set(UInt64(classCode) << 8 | UInt64(revision), at: PCIRegister.revision, width: 4)
     let type: UInt64 = secondaryBus == nil ? 0 : 1
     config.set(type | (isMultifunction ? 0x80 : 0), at: PCIRegister.headerType, width: 1)
@@ -55,9 +57,13 @@ package struct ConfigSpaceBuilder: Sendable, Equatable {
     }
     config.set(UInt64(interruptLine), at: PCIRegister.interruptLine, width: 1)
     config.set(UInt64(interruptPin), at: PCIRegister.interruptPin, width: 1)
-    Self.placeBARs(bars, rom: rom, in: &config)
-    Self.allowHeaderWrites(commandWritable: commandWritable, in: &config)
+    if !isVirtual { Self.placeBARs(bars, rom: rom, in: &config) }
+    Self.allowHeaderWrites(
+      commandWritable: isVirtual ? PCIRegister.commandMaster : commandWritable, in: &config)
   }
+
+  /// Vendor and, in the upper half, device.
+  package var identity: UInt32 { UInt32(vendor) | UInt32(device) << 16 }
 
   /// Puts the firmware's BAR addresses and type bits into a space.
   static func placeBARs(_ bars: [HostBAR], rom: HostROM?, in config: inout HostConfigSpace) {

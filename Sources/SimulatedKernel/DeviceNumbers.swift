@@ -15,11 +15,12 @@ enum DeviceNumbers {
     switch path {
     case "/dev/vfio", "/dev/vfio/devices": return nil
     case "/dev/vfio/vfio": return DeviceNumber(major: miscellaneousMajor, minor: 196)
+    case "/dev/kvm": return DeviceNumber(major: miscellaneousMajor, minor: 232)
     case "/dev/iommu": return DeviceNumber(major: miscellaneousMajor, minor: 125)
     default: break
     }
     if let device = host.devices.first(where: { path == "/dev/vfio/devices/vfio\($0.index)" }),
-      !device.isLeaving
+      !device.isLeaving, !device.function.group.isArtificial
     {
       return DeviceNumber(major: deviceMajor, minor: UInt32(device.index))
     }
@@ -32,9 +33,11 @@ enum DeviceNumbers {
   /// The names in a directory of nodes.
   static func entries(of path: String, on host: SimulatedHost) throws(Errno) -> [String] {
     switch path {
-    case "/dev/vfio/devices": return host.devices.filter { !$0.isLeaving }.map { "vfio\($0.index)" }
+    case "/dev/vfio/devices":
+      return host.devices.filter { !$0.isLeaving && !$0.function.group.isArtificial }
+        .map { "vfio\($0.index)" }
     case "/dev/vfio":
-      return ["vfio", "devices"] + Set(host.devices.map { "\($0.function.group.number)" }).sorted()
+      return ["vfio", "devices"] + Set(host.devices.map(\.function.group.node)).sorted()
     default:
       _ = try number(of: path, on: host)
       throw .enotdir

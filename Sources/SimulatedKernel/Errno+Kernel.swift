@@ -4,6 +4,7 @@ internal import SystemPackage
 extension Errno {
   static let eperm = Errno.notPermitted
   static let enoent = Errno.noSuchFileOrDirectory
+  static let enxio = Errno(rawValue: 6)
   static let eio = Errno.ioError
   static let e2big = Errno.argListTooLong
   static let ebadf = Errno.badFileDescriptor

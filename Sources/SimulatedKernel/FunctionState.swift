@@ -1,3 +1,4 @@
+internal import PCI
 internal import SystemPackage
 
 /// One function as the simulated hardware and PCI core have it.
@@ -12,6 +13,8 @@ final class FunctionState {
   var isLocked = false
   /// The function has left the bus: reads give ones, writes vanish.
   var isGone = false
+  /// The function does not answer in time after a reset.
+  var resetTimesOut = false
   /// The level of the interrupt pin.
   var isInterruptAsserted = false
   /// How often the function was reset, whatever the method.
@@ -27,7 +30,7 @@ final class FunctionState {
     driver = description.driver
   }
 
-  var address: HostAddress { description.address }
+  var address: PCIAddress { description.address }
 
   /// The registers behind a BAR that the description has, made on first use.
   func memory(_ bar: HostBAR) throws(Errno) -> BARMemory {

@@ -14,6 +14,15 @@ final class GroupState {
   /// By PASID, 0 being the requester ID: what translates the group and whose claim that is.
   var attachments: [UInt32: GroupAttachment] = [:]
 
+  /// A member with ATS is being reset, so the translation cannot change.
+  var isBlockedByReset = false
+
+  /// Whether VFIO made the group itself, for a function that no IOMMU covers.
+  var isArtificial: Bool { iommu.kind == .absent }
+
+  /// The node below `/dev/vfio`.
+  var node: String { isArtificial ? "noiommu-\(number)" : "\(number)" }
+
   init(number: UInt32, iommu: HostIOMMU) {
     self.number = number
     self.iommu = iommu

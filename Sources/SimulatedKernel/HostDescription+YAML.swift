@@ -1,6 +1,8 @@
 internal import CLinux
 internal import Glibc
+internal import PCI
 internal import SystemPackage
+internal import Tracing
 
 extension HostDescription {
   /// The longest description file, in bytes.
@@ -35,7 +37,7 @@ extension HostDescription {
   private init(reading top: YAMLValue) throws(HostDescriptionError) {
     let fields = try top.fields([
       "name", "functions", "buses", "iommus", "type1-allow-unsafe-interrupts",
-      "iommufd-allow-unsafe-interrupts",
+      "iommufd-allow-unsafe-interrupts", "uapi",
     ])
     _ = try fields["name"]?.text()
     let iommus = try Self.iommus(fields.required("iommus"))
@@ -50,12 +52,14 @@ extension HostDescription {
     }
     let buses = try Self.buses(fields["buses"], functions: drafts)
     try Self.checkGroups(drafts)
+    try Self.checkVirtualFunctions(drafts)
     self.init(
       functions: try HostFunctionDraft.finish(drafts, buses: buses), buses: buses,
       iommus: iommus,
       type1AllowsUnsafeInterrupts: try fields.boolean("type1-allow-unsafe-interrupts", or: false),
       iommufdAllowsUnsafeInterrupts: try fields.boolean(
-        "iommufd-allow-unsafe-interrupts", or: false))
+        "iommufd-allow-unsafe-interrupts", or: false),
+      uapi: try fields["uapi"]?.choice(HostUAPI.allCases.map { ($0.rawValue, $0) }) ?? .linux72)
   }
 
   private static func buses(
@@ -85,14 +89,14 @@ extension HostDescription {
 
   private static func bridgeAddress(
     _ value: YAMLValue, to bus: HostBusAddress, functions: [HostFunctionDraft]
-  ) throws(HostDescriptionError) -> HostAddress {
+  ) throws(HostDescriptionError) -> PCIAddress {
     let address = try value.address()
     guard let function = functions.first(where: { $0.address == address }) else {
       let names = functions.map(\.address.description)
       throw value.mistake(
         .undeclared(
           address.description, what: "function",
-          nearest: nearestName(to: address.description, among: names)))
+          nearest: NearestName.find(address.description, in: names)))
     }
     guard address.domain == bus.domain, address.bus < bus.bus else {
       throw value.mistake(.contradiction("a bridge sits on a bus with a lower number than \(bus)"))
@@ -113,6 +117,18 @@ extension HostDescription {
               + "'\(other.iommu)' on line \(other.place.line)"))
       }
       if first[draft.group] == nil { first[draft.group] = draft }
+    }
+  }
+
+  private static func checkVirtualFunctions(
+    _ drafts: [HostFunctionDraft]
+  ) throws(HostDescriptionError) {
+    for draft in drafts {
+      guard let address = draft.physicalFunction else { continue }
+      guard drafts.contains(where: { $0.address == address && $0.isPhysical }) else {
+        throw draft.place.mistake(
+          .contradiction("there is no function \(address) with an 'sriov' capability"))
+      }
     }
   }
 
@@ -138,9 +154,9 @@ extension HostDescription {
 
 extension YAMLValue {
   /// The address of a function in its full form.
-  func address() throws(HostDescriptionError) -> HostAddress {
+  func address() throws(HostDescriptionError) -> PCIAddress {
     let text = try text()
-    guard let address = HostAddress(text) else {
+    guard let address = PCIAddress(sysfsName: text) else {
       throw mistake(.notAnAddress(text, form: "DDDD:BB:DD.F, such as \"0000:81:00.0\""))
     }
     return address

@@ -1,3 +1,5 @@
+package import PCI
+
 /// What a simulated host has: functions, the buses they sit on and the IOMMUs in front of them.
 ///
 /// A plain value. Reading one from YAML validates it; see `machines/README.md` for the format.
@@ -11,27 +13,41 @@ package struct HostDescription: Sendable, Equatable {
   package var type1AllowsUnsafeInterrupts: Bool
   /// `allow_unsafe_interrupts` of the iommufd module.
   package var iommufdAllowsUnsafeInterrupts: Bool
+  /// Whose rules hold for hot resets.
+  package var uapi: HostUAPI
 
   package init(
     functions: [HostFunction], buses: [HostBus] = [], iommus: [HostIOMMU] = [],
-    type1AllowsUnsafeInterrupts: Bool = false, iommufdAllowsUnsafeInterrupts: Bool = false
+    type1AllowsUnsafeInterrupts: Bool = false, iommufdAllowsUnsafeInterrupts: Bool = false,
+    uapi: HostUAPI = .linux72
   ) {
     self.functions = functions.sorted { $0.address < $1.address }
     self.buses = buses
     self.iommus = iommus
     self.type1AllowsUnsafeInterrupts = type1AllowsUnsafeInterrupts
     self.iommufdAllowsUnsafeInterrupts = iommufdAllowsUnsafeInterrupts
+    self.uapi = uapi
   }
+}
+
+/// The hot-reset rules of a kernel (11.4 of the contract).
+package enum HostUAPI: String, Sendable, CaseIterable {
+  /// What shipped.
+  case linux72 = "linux-7.2"
+  /// What the third version of the series of April 2023 proposed: a device that nobody opened needs no
+  /// proof of ownership, an array may hold device descriptors, and who uses an iommufd, by group too,
+  /// proves with an array of length zero, as does who uses a function without IOMMU that is alone.
+  case rfcv3 = "iommufd-rfcv3"
 }
 
 /// A bus behind a bridge or port.
 package struct HostBus: Sendable, Equatable {
   package var address: HostBusAddress
   /// The function that leads to this bus, if the description has it.
-  package var bridge: HostAddress?
+  package var bridge: PCIAddress?
   package var reset: HostBusReset
 
-  package init(address: HostBusAddress, bridge: HostAddress? = nil, reset: HostBusReset) {
+  package init(address: HostBusAddress, bridge: PCIAddress? = nil, reset: HostBusReset) {
     self.address = address
     self.bridge = bridge
     self.reset = reset

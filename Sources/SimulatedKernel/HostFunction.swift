@@ -1,6 +1,8 @@
+package import PCI
+
 /// One PCI function of the simulated host.
 package struct HostFunction: Sendable, Equatable {
-  package var address: HostAddress
+  package var address: PCIAddress
   /// Config space as the firmware left it, 256 or 4096 bytes.
   package var config: HostConfigSpace
   package var bars: [HostBAR]
@@ -19,12 +21,17 @@ package struct HostFunction: Sendable, Equatable {
   package var vitalProductData: [UInt8]
   /// Whether MSI-X vectors can be added while MSI-X is enabled.
   package var hasDynamicMSIX: Bool
+  /// The physical function that an SR-IOV virtual function belongs to; nil for any other function.
+  package var physicalFunction: PCIAddress?
+  /// Vendor and, in the upper half, device as the kernel knows them. The registers of a virtual
+  /// function are all ones.
+  package var identity: UInt32
 
   package init(
-    address: HostAddress, config: HostConfigSpace, bars: [HostBAR] = [], rom: HostROM? = nil,
+    address: PCIAddress, config: HostConfigSpace, bars: [HostBAR] = [], rom: HostROM? = nil,
     irq: UInt32? = nil, group: UInt32, iommu: String, driver: String? = "vfio-pci",
     resetMethods: [HostResetMethod] = [], vitalProductData: [UInt8] = [],
-    hasDynamicMSIX: Bool = true
+    hasDynamicMSIX: Bool = true, physicalFunction: PCIAddress? = nil, identity: UInt32? = nil
   ) {
     self.address = address
     self.config = config
@@ -37,6 +44,16 @@ package struct HostFunction: Sendable, Equatable {
     self.resetMethods = resetMethods
     self.vitalProductData = vitalProductData
     self.hasDynamicMSIX = hasDynamicMSIX
+    self.physicalFunction = physicalFunction
+    self.identity = identity ?? config.long(at: PCIRegister.vendor)
+  }
+
+  /// Whether the function is an SR-IOV virtual function.
+  package var isVirtual: Bool { physicalFunction != nil }
+
+  /// Whether the function can have virtual functions.
+  package var isPhysical: Bool {
+    config.extendedCapability(ExtendedCapability.sriov) != nil
   }
 
   /// The memory or I/O region of one BAR, nil when absent.

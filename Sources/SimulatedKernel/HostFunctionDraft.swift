@@ -1,8 +1,11 @@
+internal import PCI
+internal import Tracing
+
 /// A function as its part of the file gives it, before what depends on other functions is known:
 /// the multifunction bit, and the addresses that the firmware gives to BARs.
 struct HostFunctionDraft {
   let place: YAMLValue
-  let address: HostAddress
+  let address: PCIAddress
   let group: UInt32
   let iommu: String
   let driver: String?
@@ -12,13 +15,16 @@ struct HostFunctionDraft {
   private var vitalProductData: [UInt8] = []
   private var hasDynamicMSIX = true
   private var rawConfig: [UInt8]?
+  private(set) var physicalFunction: PCIAddress?
 
   private static let keys = [
     "address", "vendor", "device", "subsystem-vendor", "subsystem", "class", "revision",
     "command", "command-writable", "interrupt-pin", "interrupt-line", "irq", "iommu-group",
     "iommu", "driver", "reset-methods", "bars", "rom", "capabilities", "extended-capabilities",
-    "config",
+    "config", "virtual-function-of",
   ]
+  /// Keys that say what a virtual function does not have.
+  private static let keysOfOthers = ["interrupt-pin", "interrupt-line", "irq", "rom", "config"]
   /// Keys that a raw config space replaces.
   private static let headerKeys = [
     "vendor", "device", "subsystem-vendor", "subsystem", "class", "revision", "command",
@@ -35,13 +41,16 @@ struct HostFunctionDraft {
     let units = iommus.map(\.name)
     guard units.contains(iommu) else {
       throw unit.mistake(
-        .undeclared(iommu, what: "IOMMU", nearest: nearestName(to: iommu, among: units)))
+        .undeclared(iommu, what: "IOMMU", nearest: NearestName.find(iommu, in: units)))
     }
     driver = try Self.driver(fields)
     builder = ConfigSpaceBuilder(vendor: 0xFFFF, device: 0xFFFF)
     builder.commandWritable = try fields.integer("command-writable", or: 0x0547)
     if let list = fields["bars"] { builder.bars = try HostBAR.list(list) }
     if let rom = fields["rom"] { builder.rom = try HostROM(reading: rom) }
+    if let physical = fields["virtual-function-of"] {
+      try readVirtual(physical, fields)
+    }
     if let config = fields["config"] {
       try readRaw(config, fields)
     } else {
@@ -79,6 +88,26 @@ struct HostFunctionDraft {
     if let pin = fields["interrupt-pin"] {
       builder.interruptPin = try pin.choice([("none", 0), ("A", 1), ("B", 2), ("C", 3), ("D", 4)])
     }
+  }
+
+  private mutating func readVirtual(
+    _ value: YAMLValue, _ fields: YAMLFields
+  ) throws(HostDescriptionError) {
+    for key in Self.keysOfOthers {
+      if let other = fields[key] {
+        throw other.mistake(.contradiction("a virtual function has none"))
+      }
+    }
+    if let bars = fields["bars"], builder.bars.contains(where: { $0.kind == .io }) {
+      throw bars.mistake(.contradiction("a virtual function has no I/O BAR"))
+    }
+    physicalFunction = try value.address()
+    builder.isVirtual = true
+  }
+
+  /// Whether the function can have virtual functions.
+  var isPhysical: Bool {
+    builder.extendedCapabilities.contains { $0.identifier == ExtendedCapability.sriov }
   }
 
   private mutating func readCapabilities(_ fields: YAMLFields) throws(HostDescriptionError) {
@@ -157,7 +186,8 @@ struct HostFunctionDraft {
       }
       draft.builder.secondaryBus = buses.first { $0.bridge == draft.address }?.address.bus
       windows.place(&draft.builder.bars, &draft.builder.rom)
-      let config = draft.config(isMultifunction: siblings.count > 1)
+      let config = draft.config(
+        isMultifunction: siblings.count > 1 && draft.physicalFunction == nil)
       draft.builder.rom?.completeImage(for: config)
       let isAlone = siblings.count == 1
       functions.append(
@@ -167,7 +197,9 @@ struct HostFunctionDraft {
           driver: draft.driver,
           resetMethods: draft.resetMethods
             ?? FunctionReset.standardMethods(of: config, isAlone: isAlone),
-          vitalProductData: draft.vitalProductData, hasDynamicMSIX: draft.hasDynamicMSIX))
+          vitalProductData: draft.vitalProductData, hasDynamicMSIX: draft.hasDynamicMSIX,
+          physicalFunction: draft.physicalFunction,
+          identity: draft.physicalFunction == nil ? nil : draft.builder.identity))
     }
     return functions
   }

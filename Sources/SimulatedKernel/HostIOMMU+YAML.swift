@@ -32,6 +32,7 @@ extension HostIOMMU {
           features: try fields.required("features").integer(),
           features2: try fields.integer("features-2", or: 0))
       case .silent: .silent
+      case .none: .absent
       }
     let width = try fields.integer("address-width", or: 48, in: UInt64(32)...64)
     let pages = try fields.integer("page-sizes", or: UInt64(0x4020_1000), in: 0x1000...(.max))
@@ -54,12 +55,13 @@ extension HostIOMMU {
     case intel
     case amd
     case silent
+    case none
 
     var keys: [String] {
       switch self {
       case .intel: ["capability", "extended-capability"]
       case .amd: ["features", "features-2"]
-      case .silent: []
+      case .silent, .none: []
       }
     }
   }

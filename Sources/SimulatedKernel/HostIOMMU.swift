@@ -24,6 +24,9 @@ package struct HostIOMMU: Sendable, Equatable {
     case amd(features: UInt64, features2: UInt64)
     /// A driver that tells nothing.
     case silent
+    /// No unit at all: functions behind it have no IOMMU group of their own, and VFIO takes them in
+    /// no-IOMMU mode only (10.1 of the contract).
+    case absent
   }
 
   package init(

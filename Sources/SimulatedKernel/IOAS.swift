@@ -9,6 +9,8 @@ final class IOAS {
     var source: Source
     var isWritable: Bool
     var isReadable: Bool
+    /// The pages behind it, which copies and parts share.
+    var pages: UserPages
   }
 
   /// What a mapping maps.
@@ -17,23 +19,44 @@ final class IOAS {
     case memory(UInt64)
     /// A file, from `start` on; `size` is nil when its pages cannot be pinned.
     case file(start: UInt64, size: UInt64?)
+
+    /// The first address or offset.
+    var start: UInt64 {
+      switch self {
+      case .memory(let address): address
+      case .file(let start, _): start
+      }
+    }
   }
 
   let identifier: UInt32
   /// In ascending order, without overlap.
-  private(set) var mappings: [Mapping] = []
+  var mappings: [Mapping] = []
   /// In order of creation.
-  var tables: [PageTable] = []
+  private(set) var tables: [PageTable] = []
   /// Restricts automatic placement; empty for no restriction.
   private(set) var allowed: [ClosedRange<UInt64>] = []
   /// `IOMMU_OPTION_HUGE_PAGES`.
-  var usesHugePages = true
+  private(set) var usesHugePages = true
   private var deviceReservations: [ObjectIdentifier: [ClosedRange<UInt64>]] = [:]
 
   init(identifier: UInt32) { self.identifier = identifier }
 
   /// What iova, length and in-page offset must be multiples of: 1 while nothing translates it.
-  var alignment: UInt64 { tables.map(\.pageSize).max() ?? 1 }
+  var alignment: UInt64 { max(usesHugePages ? 1 : 4096, tables.map(\.pageSize).max() ?? 1) }
+
+  /// Mappings have their pages locked.
+  var isTranslated: Bool { !tables.isEmpty }
+
+  /// Turns large pages on or off. `EINVAL` to turn them off while something is mapped for a device,
+  /// `EADDRINUSE` when a mapping is not of whole pages.
+  func useHugePages(_ isOn: Bool) throws(Errno) {
+    if !isOn {
+      guard !isTranslated || mappings.isEmpty else { throw .einval }
+      guard mappings.allSatisfy({ Self.isAligned($0, to: 4096) }) else { throw .eaddrinuse }
+    }
+    usesHugePages = isOn
+  }
 
   /// What no mapping may touch: windows of attached devices and what lies outside an aperture.
   var reserved: [ClosedRange<UInt64>] {
@@ -56,13 +79,46 @@ final class IOAS {
   /// Removes the windows of a device.
   func unreserve(for device: AnyObject) { deviceReservations[ObjectIdentifier(device)] = nil }
 
-  /// Adds a translation: alignment and aperture must fit (`EADDRINUSE`), pages are pinned.
+  /// Adds a translation: alignment and aperture must fit (`EADDRINUSE`). With the first one all pages
+  /// are pinned and locked.
   func add(_ table: PageTable, pin: (Mapping) throws(Errno) -> Void) throws(Errno) {
     let unit = max(alignment, table.pageSize)
     for mapping in mappings where !Self.isAligned(mapping, to: unit) { throw .eaddrinuse }
     if let outside = table.outsideAperture { try checkFree([outside]) }
-    for mapping in mappings { try pin(mapping) }
+    if !isTranslated { try lock(mappings, pin: pin) }
     tables.append(table)
+  }
+
+  /// Removes a translation if the address space has it; with the last one all pages are unlocked.
+  func remove(_ table: PageTable) {
+    guard let index = tables.firstIndex(where: { $0 === table }) else { return }
+    tables.remove(at: index)
+    if !isTranslated { unlock(mappings) }
+  }
+
+  /// Removes everything, as the end of its context does.
+  func removeAll() {
+    if isTranslated { unlock(mappings) }
+    tables.removeAll()
+    mappings.removeAll()
+  }
+
+  /// Pins and locks the pages of all of some mappings, or of none.
+  func lock(_ some: [Mapping], pin: (Mapping) throws(Errno) -> Void) throws(Errno) {
+    for (index, mapping) in some.enumerated() {
+      do throws(Errno) {
+        try pin(mapping)
+        try mapping.pages.lock(mapping.bytes)
+      } catch {
+        unlock(some[..<index])
+        throw error
+      }
+    }
+  }
+
+  /// Unlocks the pages of mappings.
+  func unlock(_ some: some Sequence<Mapping>) {
+    for mapping in some { mapping.pages.unlock(mapping.bytes) }
   }
 
   private func checkFree(_ windows: [ClosedRange<UInt64>]) throws(Errno) {
@@ -74,161 +130,8 @@ final class IOAS {
 
   private static func isAligned(_ mapping: Mapping, to unit: UInt64) -> Bool {
     let mask = unit - 1
-    let inPage: UInt64 =
-      switch mapping.source {
-      case .memory(let address): address & 0xFFF
-      case .file(let start, _): start & 0xFFF
-      }
-    let length = mapping.iova.upperBound &- mapping.iova.lowerBound &+ 1
-    return mapping.iova.lowerBound & mask == 0 && length & mask == 0 && inPage & mask == 0
-  }
-
-  // MARK: Mapping
-
-  /// Adds a mapping at `iova`, or where it fits when nil, in the contract's order of checks.
-  func map(
-    _ source: Source, length: UInt64, at iova: UInt64?, isReadable: Bool, isWritable: Bool,
-    isSourceReadOnly: Bool = false, pin: (Mapping) throws(Errno) -> Void
-  ) throws(Errno) -> UInt64 {
-    let memory: UInt64 =
-      switch source {
-      case .memory(let address): address
-      case .file(let start, _): start
-      }
-    guard !memory.addingReportingOverflow(length).overflow else { throw .eoverflow }
-    guard length > 0, length <= .max - 4096 else { throw .einval }
-    let unit = alignment
-    guard length & (unit - 1) == 0 else { throw .einval }
-    let start: UInt64
-    if let iova {
-      try checkFixed(iova, length: length, unit: unit)
-      start = iova
-    } else {
-      start = try place(length: length, memory: memory, unit: unit)
-    }
-    guard !isSourceReadOnly || !isWritable else { throw .eperm }
-    guard memory & 0xFFF & (unit - 1) == 0 else { throw .einval }
-    let mapping = Mapping(
-      iova: start...(start + (length - 1)), source: source, isWritable: isWritable,
-      isReadable: isReadable)
-    if !tables.isEmpty { try pin(mapping) }
-    let index = mappings.firstIndex { $0.iova.lowerBound > start } ?? mappings.count
-    mappings.insert(mapping, at: index)
-    return start
-  }
-
-  /// Adds pieces of another address space one behind the other (`IOMMU_IOAS_COPY`).
-  func copy(
-    _ pieces: [Mapping], length: UInt64, at iova: UInt64?, isReadable: Bool, isWritable: Bool
-  ) throws(Errno) -> UInt64 {
-    guard let first = pieces.first else { throw .enoent }
-    let start = try map(
-      first.source, length: length, at: iova, isReadable: isReadable, isWritable: isWritable,
-      isSourceReadOnly: pieces.contains { !$0.isWritable }, pin: { _ in })
-    mappings.removeAll { $0.iova.lowerBound == start }
-    let index = mappings.firstIndex { $0.iova.lowerBound > start } ?? mappings.count
-    let moved = pieces.map { piece in
-      var moved = piece
-      let distance = piece.iova.lowerBound - first.iova.lowerBound
-      let size = piece.iova.upperBound - piece.iova.lowerBound
-      moved.iova = (start + distance)...(start + distance + size)
-      moved.isReadable = isReadable
-      moved.isWritable = isWritable
-      return moved
-    }
-    mappings.insert(contentsOf: moved, at: index)
-    return start
-  }
-
-  private func checkFixed(_ iova: UInt64, length: UInt64, unit: UInt64) throws(Errno) {
-    guard iova & (unit - 1) == 0 else { throw .einval }
-    let (last, overflow) = iova.addingReportingOverflow(length - 1)
-    guard !overflow else { throw .eoverflow }
-    if reserved.contains(where: { $0.overlaps(iova...last) }) { throw .einval }
-    if mappings.contains(where: { $0.iova.overlaps(iova...last) }) { throw .eexist }
-  }
-
-  private func place(length: UInt64, memory: UInt64, unit: UInt64) throws(Errno) -> UInt64 {
-    guard length < .max / 2 else { throw .eoverflow }
-    let power = length.nonzeroBitCount == 1 ? length : 1 << UInt64(64 - length.leadingZeroBitCount)
-    var step = min(power, 2 << 20)
-    if memory != 0 { step = min(step, 1 << UInt64(memory.trailingZeroBitCount)) }
-    guard step >= unit else { throw .einval }
-    let taken = merged(reserved + mappings.map(\.iova) + [0...4095])
-    for hole in complement(taken) {
-      let windows =
-        allowed.isEmpty ? [hole] : allowed.filter { $0.overlaps(hole) }.map { $0.clamped(to: hole) }
-      for window in windows {
-        let (rounded, overflow) = window.lowerBound.addingReportingOverflow(step - 1)
-        guard !overflow else { continue }
-        let start = rounded & ~(step - 1)
-        if start <= window.upperBound, window.upperBound - start >= length - 1 { return start }
-      }
-    }
-    throw .enospc
-  }
-
-  /// Removes everything and says how many bytes that was.
-  func unmapAll() -> UInt64 {
-    let bytes = mappings.reduce(UInt64(0)) { $0 &+ Self.length($1) }
-    mappings.removeAll()
-    return bytes
-  }
-
-  /// What `unmap` did: on a cut mapping the ones before it are gone all the same.
-  struct Unmapped {
-    var bytes: UInt64
-    var isCut: Bool
-  }
-
-  /// Removes the mappings of a range in ascending order up to the first that it cuts.
-  func unmap(_ range: ClosedRange<UInt64>) -> Unmapped {
-    var bytes: UInt64 = 0
-    while let index = mappings.firstIndex(where: { $0.iova.overlaps(range) }) {
-      let iova = mappings[index].iova
-      guard range.contains(iova.lowerBound), range.contains(iova.upperBound) else {
-        return Unmapped(bytes: bytes, isCut: true)
-      }
-      bytes &+= Self.length(mappings[index])
-      mappings.remove(at: index)
-    }
-    return Unmapped(bytes: bytes, isCut: false)
-  }
-
-  /// Removes exactly a range, splitting mappings at its ends, as old type1 clients expect.
-  func unmapSplitting(_ range: ClosedRange<UInt64>) -> UInt64 {
-    var bytes: UInt64 = 0
-    var kept: [Mapping] = []
-    for mapping in mappings {
-      guard mapping.iova.overlaps(range) else {
-        kept.append(mapping)
-        continue
-      }
-      let cut = mapping.iova.clamped(to: range)
-      bytes &+= cut.upperBound - cut.lowerBound + 1
-      if mapping.iova.lowerBound < cut.lowerBound {
-        kept.append(mapping.part(mapping.iova.lowerBound...(cut.lowerBound - 1)))
-      }
-      if mapping.iova.upperBound > cut.upperBound {
-        kept.append(mapping.part((cut.upperBound + 1)...mapping.iova.upperBound))
-      }
-    }
-    mappings = kept
-    return bytes
-  }
-
-  /// The pieces that map a range without a hole. Throws `ENOENT`.
-  func pieces(of range: ClosedRange<UInt64>) throws(Errno) -> [Mapping] {
-    var pieces: [Mapping] = []
-    var next: UInt64? = range.lowerBound
-    for mapping in mappings where mapping.iova.overlaps(range) {
-      guard let start = next, mapping.iova.lowerBound <= start else { throw .enoent }
-      let piece = mapping.part(mapping.iova.clamped(to: range))
-      pieces.append(piece)
-      next = piece.iova.upperBound == .max ? nil : piece.iova.upperBound + 1
-    }
-    guard next.map({ $0 > range.upperBound }) ?? true, !pieces.isEmpty else { throw .enoent }
-    return pieces
+    let inPage = mapping.source.start & 0xFFF
+    return (mapping.iova.lowerBound | mapping.length | inPage) & mask == 0
   }
 
   /// Replaces the allowed ranges. `EINVAL` for an empty or overlapping one, `EADDRINUSE` in a
@@ -244,13 +147,18 @@ final class IOAS {
     for range in list where reserved.contains(where: { $0.overlaps(range) }) { throw .eaddrinuse }
     allowed = list.sorted { $0.lowerBound < $1.lowerBound }
   }
-
-  private static func length(_ mapping: Mapping) -> UInt64 {
-    mapping.iova.upperBound &- mapping.iova.lowerBound &+ 1
-  }
 }
 
 extension IOAS.Mapping {
+  /// Bytes, modulo 2^64.
+  var length: UInt64 { iova.upperBound &- iova.lowerBound &+ 1 }
+
+  /// Where the bytes are in the caller's memory or in the file.
+  var bytes: ClosedRange<UInt64> {
+    let first = source.start
+    return first...max(first, first &+ (iova.upperBound - iova.lowerBound))
+  }
+
   /// The part of a mapping at some of its addresses.
   func part(_ range: ClosedRange<UInt64>) -> Self {
     var part = self

@@ -8,6 +8,7 @@ final class IOMMUFDContext {
     case ioas(IOAS)
     case device(BoundDevice)
     case table(PageTable)
+    case faults(FaultQueue)
   }
 
   private(set) var objects: [UInt32: Object] = [:]
@@ -15,7 +16,9 @@ final class IOMMUFDContext {
   private(set) var references = 1
   /// The address space of the container commands (10.2 of the contract).
   var compatibilityIOAS: IOAS?
-  /// `IOMMU_OPTION_RLIMIT_MODE`.
+  /// Stands in for a container of groups without IOMMU.
+  private(set) var isNoIOMMU = false
+  /// `IOMMU_OPTION_RLIMIT_MODE`: what is mapped from now on is charged to the process, not the user.
   var countsLockedMemoryByProcess = false
   /// `VFIO_SET_IOMMU` chose version 1: unmapping splits.
   var unmapsLikeType1v1 = false
@@ -36,6 +39,7 @@ final class IOMMUFDContext {
   func release() -> Bool {
     references -= 1
     guard references == 0 else { return false }
+    for case .ioas(let ioas) in objects.values { ioas.removeAll() }
     objects.removeAll()
     compatibilityIOAS = nil
     return true
@@ -56,6 +60,14 @@ final class IOMMUFDContext {
     return table
   }
 
+  /// Makes the context stand in for a container (`VFIO_GROUP_SET_CONTAINER`): with an address space
+  /// unless the group has no IOMMU. `EINVAL` for groups with and without one.
+  func makeContainer(ofNoIOMMU isNoIOMMU: Bool) throws(Errno) {
+    guard isNoIOMMU ? compatibilityIOAS == nil : !self.isNoIOMMU else { throw .einval }
+    self.isNoIOMMU = isNoIOMMU
+    if !isNoIOMMU, compatibilityIOAS == nil { compatibilityIOAS = addIOAS() }
+  }
+
   /// `IOMMU_IOAS_ALLOC`.
   func addIOAS() -> IOAS {
     let identifier = add { .ioas(IOAS(identifier: $0)) }
@@ -73,7 +85,10 @@ final class IOMMUFDContext {
       if compatibilityIOAS === ioas { compatibilityIOAS = nil }
     case .table(let table):
       guard table.attachmentCount == 0 else { throw .ebusy }
-      table.ioas.tables.removeAll { $0 === table }
+      table.ioas.remove(table)
+      table.faults?.tableCount -= 1
+    case .faults(let queue):
+      guard !queue.isOpen, queue.tableCount == 0 else { throw .ebusy }
     }
     remove(identifier)
   }
@@ -86,7 +101,7 @@ final class IOMMUFDContext {
   ) throws(Errno) -> PageTable {
     switch objects[identifier] {
     case nil: throw .enoent
-    case .device: throw .einval
+    case .device, .faults: throw .einval
     case .table(let table):
       try checkPASID(pasid, table, device)
       try attach(device, to: table, pasid: pasid)
@@ -113,19 +128,33 @@ final class IOMMUFDContext {
     }
     let table = makeTable(for: device, on: ioas, isAutomatic: true, flags: 0)
     do throws(Errno) {
-      try attach(device, to: table, pasid: 0)
+      try fill(table, for: device, on: host)
+      return table
     } catch {
+      ioas.remove(table)
       remove(table.identifier)
       throw error
     }
+  }
+
+  /// Attaches a device to a new page table of its own. One that replaces another is filled before the
+  /// switch, so that a failure leaves the old one in place; a first one after it.
+  private func fill(
+    _ table: PageTable, for device: BoundDevice, on host: SimulatedHost
+  ) throws(Errno) {
+    let isReplaced = device.group.attachments[0]?.devices.contains { $0 === device } ?? false
+    if isReplaced {
+      try table.ioas.add(table) { mapping throws(Errno) in try host.pin(mapping) }
+      try attach(device, to: table, pasid: 0)
+      return
+    }
+    try attach(device, to: table, pasid: 0)
     do throws(Errno) {
-      try ioas.add(table) { mapping throws(Errno) in try host.pin(mapping) }
+      try table.ioas.add(table) { mapping throws(Errno) in try host.pin(mapping) }
     } catch {
       detach(device, pasid: 0)
-      remove(table.identifier)
       throw error
     }
-    return table
   }
 
   /// A page table object that is not part of its IOAS yet.
@@ -169,6 +198,12 @@ final class IOMMUFDContext {
     guard table.iommu.name == device.group.iommu.name else { throw .einval }
     guard var current = device.group.attachments[pasid] else {
       try reserve(device, in: table.ioas, pasid)
+      do throws(Errno) {
+        try checkHardware(device, table)
+      } catch {
+        if pasid == 0 { table.ioas.unreserve(for: device) }
+        throw error
+      }
       device.group.attachments[pasid] = GroupAttachment(table: table, devices: [device])
       table.attachmentCount += 1
       return
@@ -182,8 +217,21 @@ final class IOMMUFDContext {
       return
     }
     guard current.devices.contains(where: { $0 === device }) else { throw .einval }
+    try checkHardware(device, table)
     try replace(&current, by: table, pasid: pasid)
     device.group.attachments[pasid] = current
+  }
+
+  /// What the IOMMU driver and the core say to a change of the translation: `EBUSY` while a function
+  /// reset of a member has it blocked, `ENODEV` for faults of a function that cannot report them.
+  private func checkHardware(_ device: BoundDevice, _ table: PageTable) throws(Errno) {
+    guard !device.group.isBlockedByReset else { throw .ebusy }
+    let function = device.device.function
+    if table.faults != nil, case .intel = table.iommu.kind,
+      function.config.extendedCapability(ExtendedCapability.pri) == nil
+    {
+      throw .enodev
+    }
   }
 
   private func replace(
@@ -231,7 +279,7 @@ final class IOMMUFDContext {
   private func drop(_ table: PageTable, attachments count: Int) {
     table.attachmentCount -= count
     guard table.isAutomatic, table.attachmentCount == 0 else { return }
-    table.ioas.tables.removeAll { $0 === table }
+    table.ioas.remove(table)
     remove(table.identifier)
   }
 }

@@ -40,8 +40,12 @@ extension IOMMUFDFile {
   }
 
   private func extensionAnswer(_ number: UInt64) throws(Errno) -> Int32 {
+    if context.isNoIOMMU { return number == UInt64(VFIO_NOIOMMU_IOMMU) ? 1 : 0 }
     switch number {
-    case UInt64(VFIO_TYPE1_IOMMU), UInt64(VFIO_TYPE1v2_IOMMU), UInt64(VFIO_UNMAP_ALL): return 1
+    // No-IOMMU mode is built in, whether it is on or not.
+    case UInt64(VFIO_TYPE1_IOMMU), UInt64(VFIO_TYPE1v2_IOMMU), UInt64(VFIO_UNMAP_ALL),
+      UInt64(VFIO_NOIOMMU_IOMMU):
+      return 1
     case UInt64(VFIO_DMA_CC_IOMMU):
       return try compatible().tables.allSatisfy(\.iommu.enforcesCoherency) ? 1 : 0
     default: return 0
@@ -49,12 +53,16 @@ extension IOMMUFDFile {
   }
 
   private func setBackend(_ number: UInt64) throws(Errno) {
-    let ioas = try compatible()
+    if context.isNoIOMMU {
+      guard number == UInt64(VFIO_NOIOMMU_IOMMU) else { throw .einval }
+      return
+    }
     switch number {
-    case UInt64(VFIO_TYPE1v2_IOMMU): context.unmapsLikeType1v1 = false
+    case UInt64(VFIO_TYPE1v2_IOMMU):
+      _ = try compatible()
+      context.unmapsLikeType1v1 = false
     case UInt64(VFIO_TYPE1_IOMMU):
-      guard ioas.tables.isEmpty || ioas.mappings.isEmpty else { throw .einval }
-      ioas.usesHugePages = false
+      try compatible().useHugePages(false)
       context.unmapsLikeType1v1 = true
     default: throw .einval
     }
@@ -77,7 +85,8 @@ extension IOMMUFDFile {
     let ioas = try compatible()
     _ = try ioas.map(
       .memory(command.vaddr), length: command.size, at: command.iova,
-      isReadable: command.flags & 1 != 0, isWritable: command.flags & 2 != 0
+      IOAS.Access(isReadable: command.flags & 1 != 0, isWritable: command.flags & 2 != 0),
+      pages: host.newPages(for: context)
     ) { mapping throws(Errno) in try host.pin(mapping) }
   }
 

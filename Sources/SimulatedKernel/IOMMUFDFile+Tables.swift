@@ -11,7 +11,7 @@ extension IOMMUFDFile {
     guard (command.data_type == 0) == (command.data_len == 0) else { throw .einval }
     let device = try context.device(command.dev_id)
     switch context.objects[command.pt_id] {
-    case nil, .device: throw .einval
+    case nil, .device, .faults: throw .einval
     case .table: throw .eopnotsupp
     case .ioas(let ioas):
       let known = UInt32(
@@ -29,12 +29,21 @@ extension IOMMUFDFile {
       }
       command.out_hwpt_id = table.identifier
       do throws(Errno) {
+        table.faults = try faultQueue(of: command)
+        table.faults?.tableCount += 1
         try argument.store(command, count: size)
       } catch {
         try context.destroy(table.identifier)
         throw error
       }
     }
+  }
+
+  /// The fault queue that a page table shall report to. `ENOENT` for one that is none.
+  private func faultQueue(of command: iommu_hwpt_alloc) throws(Errno) -> FaultQueue? {
+    guard command.flags & UInt32(IOMMU_HWPT_FAULT_ID_VALID) != 0 else { return nil }
+    guard case .faults(let queue) = context.objects[command.fault_id] else { throw .enoent }
+    return queue
   }
 
   private func checkTableFlags(_ flags: UInt32, _ device: BoundDevice) throws(Errno) {
@@ -44,8 +53,6 @@ extension IOMMUFDFile {
     {
       throw .eopnotsupp
     }
-    // Without fault queues there is no valid fault_id.
-    if flags & UInt32(IOMMU_HWPT_FAULT_ID_VALID) != 0 { throw .enoent }
     if flags & UInt32(IOMMU_HWPT_ALLOC_PASID) != 0, case .amd = device.group.iommu.kind,
       device.group.iommu.pasidLimit == 0
     {
@@ -84,7 +91,7 @@ extension HostIOMMU {
   /// The type and the type-specific bytes that describe this unit.
   fileprivate var hardwareInfo: (type: Int32, data: [UInt8]) {
     switch kind {
-    case .silent: (IOMMU_HW_INFO_TYPE_NONE, [])
+    case .silent, .absent: (IOMMU_HW_INFO_TYPE_NONE, [])
     case .intel(let capability, let extendedCapability):
       (
         IOMMU_HW_INFO_TYPE_INTEL_VTD,

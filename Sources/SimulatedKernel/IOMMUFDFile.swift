@@ -49,11 +49,12 @@ final class IOMMUFDFile: OpenFile {
     case IOMMU_IOAS_MAP: try map(&argument, on: host)
     case IOMMU_IOAS_MAP_FILE: try mapFile(&argument, on: host)
     case IOMMU_IOAS_UNMAP: try unmap(&argument)
-    case IOMMU_OPTION: try option(&argument)
+    case IOMMU_OPTION: try option(&argument, on: host)
     case IOMMU_VFIO_IOAS: try compatibilityIOAS(&argument)
     case IOMMU_HWPT_ALLOC: try allocateTable(&argument, size: size, on: host)
     case IOMMU_GET_HW_INFO: try hardwareInfo(&argument, size: size)
     case IOMMU_IOAS_CHANGE_PROCESS: try changeProcess(argument)
+    case IOMMU_FAULT_QUEUE_ALLOC: try allocateFaultQueue(&argument, on: host)
     default: try performRare(slot, &argument, size: size, on: host)
     }
   }
@@ -120,10 +121,16 @@ final class IOMMUFDFile: OpenFile {
     let ioas = try checkMap(command.flags, command.iova, command.length, command.ioas_id)
     command.iova = try ioas.map(
       .memory(command.user_va), length: command.length,
-      at: command.flags & 1 != 0 ? command.iova : nil, isReadable: command.flags & 4 != 0,
-      isWritable: command.flags & 2 != 0
+      at: command.flags & 1 != 0 ? command.iova : nil, access(command.flags),
+      pages: host.newPages(for: context)
     ) { mapping throws(Errno) in try host.pin(mapping) }
     try argument.store(command)
+  }
+
+  private func access(_ flags: UInt32) -> IOAS.Access {
+    IOAS.Access(
+      isReadable: flags & UInt32(IOMMU_IOAS_MAP_READABLE) != 0,
+      isWritable: flags & UInt32(IOMMU_IOAS_MAP_WRITEABLE) != 0)
   }
 
   private func mapFile(_ argument: inout UserArgument, on host: SimulatedHost) throws(Errno) {
@@ -142,8 +149,8 @@ final class IOMMUFDFile: OpenFile {
     }
     command.iova = try ioas.map(
       .file(start: command.start, size: size), length: command.length,
-      at: command.flags & 1 != 0 ? command.iova : nil, isReadable: command.flags & 4 != 0,
-      isWritable: command.flags & 2 != 0
+      at: command.flags & 1 != 0 ? command.iova : nil, access(command.flags),
+      pages: host.newPages(for: context)
     ) { mapping throws(Errno) in try host.pin(mapping) }
     try argument.store(command)
   }
@@ -160,7 +167,8 @@ final class IOMMUFDFile: OpenFile {
     let destination = try context.ioas(command.dst_ioas_id)
     command.dst_iova = try destination.copy(
       pieces, length: command.length, at: command.flags & 1 != 0 ? command.dst_iova : nil,
-      isReadable: command.flags & 4 != 0, isWritable: command.flags & 2 != 0)
+      access(command.flags)
+    ) { mapping throws(Errno) in try host.pin(mapping) }
     try argument.store(command)
   }
 
@@ -199,7 +207,9 @@ final class IOMMUFDFile: OpenFile {
     }
   }
 
-  private func option(_ argument: inout UserArgument) throws(Errno) {
+  private func option(
+    _ argument: inout UserArgument, on host: SimulatedHost
+  ) throws(Errno) {
     var command = try argument.load(iommu_option.self)
     guard command.__reserved == 0 else { throw .eopnotsupp }
     switch Int32(command.option_id) {
@@ -208,6 +218,7 @@ final class IOMMUFDFile: OpenFile {
       switch Int32(command.op) {
       case IOMMU_OPTION_OP_GET: command.val64 = context.countsLockedMemoryByProcess ? 1 : 0
       case IOMMU_OPTION_OP_SET:
+        guard host.privileges.has(.sysResource) else { throw .eperm }
         guard context.objects.isEmpty else { throw .ebusy }
         guard command.val64 <= 1 else { throw .einval }
         context.countsLockedMemoryByProcess = command.val64 == 1
@@ -219,8 +230,7 @@ final class IOMMUFDFile: OpenFile {
       case IOMMU_OPTION_OP_GET: command.val64 = ioas.usesHugePages ? 1 : 0
       case IOMMU_OPTION_OP_SET:
         guard command.val64 <= 1 else { throw .einval }
-        if command.val64 == 0, !ioas.tables.isEmpty, !ioas.mappings.isEmpty { throw .einval }
-        ioas.usesHugePages = command.val64 == 1
+        try ioas.useHugePages(command.val64 == 1)
       default: throw .eopnotsupp
       }
     default: throw .eopnotsupp

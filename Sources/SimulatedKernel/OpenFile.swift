@@ -17,19 +17,29 @@ protocol OpenFile: AnyObject {
   /// Maps a part of the file and gives the address. The mapping is the caller's to count.
   func map(_ request: MappingRequest, on host: SimulatedHost) throws(Errno) -> UInt
 
-  /// A mapping of the file has gone.
-  func unmapped(on host: SimulatedHost)
+  /// The mapping of the file at an address has gone.
+  func unmapped(_ address: UInt, on host: SimulatedHost)
 
   /// The last descriptor of the file has gone.
   func closed(on host: SimulatedHost)
 }
 
 extension OpenFile {
+  func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
+    throw .einval
+  }
+
+  func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
+    throw .einval
+  }
+
+  func closed(on host: SimulatedHost) {}
+
   func map(_ request: MappingRequest, on host: SimulatedHost) throws(Errno) -> UInt {
     throw .enodev
   }
 
-  func unmapped(on host: SimulatedHost) {}
+  func unmapped(_ address: UInt, on host: SimulatedHost) {}
 }
 
 /// An eventfd made through the seam: the descriptor itself is real.

@@ -8,6 +8,8 @@ final class PageTable {
   let isAutomatic: Bool
   /// `IOMMU_HWPT_ALLOC` flags it was made with.
   let flags: UInt32
+  /// Where page requests of its devices go; nil when it takes none.
+  var faults: FaultQueue?
   /// How many (device, PASID) pairs are attached.
   var attachmentCount = 0
 

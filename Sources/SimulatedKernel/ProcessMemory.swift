@@ -6,8 +6,30 @@ internal import SystemPackage
 enum ProcessMemory {
   /// Throws `EFAULT` unless all of a range is mapped readable, and writable if asked.
   static func check(_ range: Range<UInt64>, isWritten: Bool) throws(Errno) {
+    let maps = unsafe clinux_open("/proc/self/maps", O_RDONLY)
+    guard maps >= 0 else { throw .enomem }
+    defer { _ = clinux_close(maps) }
     var covered = range.lowerBound
-    for area in try areas() where area.range.upperBound > covered {
+    while covered < range.upperBound {
+      var area = clinux_area()
+      // Before Linux 6.11 the areas have to be found in the text of the file.
+      switch unsafe clinux_find_area(maps, covered, &area) {
+      case 0: break
+      case -ENOTTY: return try checkText(maps, from: covered..<range.upperBound, isWritten)
+      default: throw .efault
+      }
+      guard area.start <= covered, area.is_readable != 0, !isWritten || area.is_writable != 0
+      else { throw .efault }
+      covered = area.end
+    }
+  }
+
+  /// The same by the lines of the file, which are in ascending order.
+  private static func checkText(
+    _ maps: Int32, from range: Range<UInt64>, _ isWritten: Bool
+  ) throws(Errno) {
+    var covered = range.lowerBound
+    for area in areas(maps) where area.range.upperBound > covered {
       guard area.range.lowerBound <= covered else { break }
       guard area.isReadable, !isWritten || area.isWritable else { break }
       covered = area.range.upperBound
@@ -22,17 +44,13 @@ enum ProcessMemory {
     var isWritable: Bool
   }
 
-  /// The lines of `/proc/self/maps`, in ascending order.
-  private static func areas() throws(Errno) -> [Area] {
-    let descriptor = unsafe clinux_open("/proc/self/maps", O_RDONLY)
-    guard descriptor >= 0 else { throw .enomem }
-    defer { _ = clinux_close(descriptor) }
+  private static func areas(_ maps: Int32) -> [Area] {
     var text: [UInt8] = []
     while true {
       var result: Int64 = 0
       let piece = unsafe [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, count in
         guard let base = buffer.baseAddress else { return }
-        result = unsafe clinux_read(descriptor, base, 1 << 16)
+        result = unsafe clinux_read(maps, base, 1 << 16)
         count = max(0, Int(result))
       }
       if result <= 0 { break }
@@ -86,6 +104,23 @@ enum ProcessDescriptor {
     let copy = clinux_dup(descriptor)
     guard copy >= 0 else { throw Errno(rawValue: -copy) }
     return copy
+  }
+
+  /// What tells an eventfd from all others, whatever descriptors it has. Throws `EBADF`, or `EINVAL`
+  /// for anything else.
+  static func identity(ofEvent descriptor: Int32) throws(Errno) -> String {
+    guard try kind(of: descriptor) == .event else { throw .einval }
+    let file = unsafe clinux_open("/proc/self/fdinfo/\(descriptor)", O_RDONLY)
+    guard file >= 0 else { throw .ebadf }
+    defer { _ = clinux_close(file) }
+    var text = [UInt8](repeating: 0, count: 1024)
+    let count = unsafe clinux_read(file, &text, text.count)
+    let lines = text.prefix(max(0, Int(count))).split(separator: 0x0A)
+    let line = lines.map { String(decoding: $0, as: UTF8.self) }.first {
+      $0.hasPrefix("eventfd-id:")
+    }
+    guard let line else { throw .enomem }
+    return line
   }
 
   private static func link(of descriptor: Int32) -> String {

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import HostKernel
+internal import PCI
 internal import SystemPackage
 
 /// The whole state of a simulated host. Reached only while the kernel's lock is held.
@@ -13,16 +14,25 @@ final class SimulatedHost {
   var files = DescriptorTable()
   /// The contexts that something still holds.
   private(set) var contexts: [IOMMUFDContext] = []
+  var privileges = HostPrivileges() { didSet { lockedMemory.limit = privileges.lockedMemoryLimit } }
+  var parameters: ModuleParameters
+  let lockedMemory = LockedMemory()
   private var mappings: [UInt: (file: any OpenFile, length: Int)] = [:]
+  /// How often a file is held by other than its descriptor.
+  private var holders: [ObjectIdentifier: Int] = [:]
   private var bindings = 0
   private var reported: Set<String> = []
   private let report: @Sendable (String) -> Void
-  /// An eventfd that unmasks INTx was set since this was last looked at.
-  var hasNewUnmaskEvent = false
+  /// An eventfd that users signal was set since this was last looked at.
+  var hasNewWatchedEvent = false
 
   init(_ description: HostDescription, report: @escaping @Sendable (String) -> Void) {
     self.description = description
     self.report = report
+    parameters = ModuleParameters(
+      type1AllowsUnsafeInterrupts: description.type1AllowsUnsafeInterrupts,
+      iommufdAllowsUnsafeInterrupts: description.iommufdAllowsUnsafeInterrupts,
+      allowsNoIOMMU: description.iommus.contains { $0.kind == .absent })
     var groups: [UInt32: GroupState] = [:]
     var functions: [FunctionState] = []
     for function in description.functions {
@@ -40,17 +50,22 @@ final class SimulatedHost {
 
   // MARK: Looking things up
 
-  func function(at address: HostAddress) -> FunctionState? {
+  func function(at address: PCIAddress) -> FunctionState? {
     functions.first { $0.address == address }
   }
 
-  func device(at address: HostAddress) -> VFIODevice? {
+  func device(at address: PCIAddress) -> VFIODevice? {
     devices.first { $0.address == address }
+  }
+
+  /// Whether a function has virtual functions.
+  func hasVirtualFunctions(_ function: FunctionState) -> Bool {
+    functions.contains { $0.description.physicalFunction == function.address }
   }
 
   /// The group of a path `/dev/vfio/N`: the node exists while a member is on vfio-pci.
   func group(ofNode path: String) -> GroupState? {
-    devices.map(\.function.group).first { path == "/dev/vfio/\($0.number)" }
+    devices.map(\.function.group).first { path == "/dev/vfio/\($0.node)" }
   }
 
   /// The bus of a function; nil for a root bus.
@@ -59,7 +74,9 @@ final class SimulatedHost {
   }
 
   func resetSet(of function: FunctionState) -> ResetSet {
-    guard let bus = bus(of: function) else { return .alone(function.address) }
+    guard let bus = bus(of: function), !function.description.isVirtual else {
+      return .alone(function.address)
+    }
     return bus.reset == .slot ? .slot(bus.address, function.address.device) : .bus(bus.address)
   }
 
@@ -72,15 +89,18 @@ final class SimulatedHost {
       contexts.append(context)
       return descriptor
     }
+    if path == "/dev/kvm" { return try files.add(KVMModuleFile(), named: path) }
     if path == "/dev/vfio/vfio" { return try files.add(VFIOContainer(), named: path) }
     if path.hasPrefix("/dev/vfio/devices/vfio") {
       let number = path.dropFirst("/dev/vfio/devices/vfio".count)
-      guard let device = devices.first(where: { String($0.index) == number }), !device.isLeaving
+      guard let device = devices.first(where: { String($0.index) == number }), !device.isLeaving,
+        !device.function.group.isArtificial
       else { throw .enoent }
       return try files.add(VFIODeviceFile(device: device, group: nil), named: path)
     }
     if path.hasPrefix("/dev/vfio/") {
       guard let group = group(ofNode: path) else { throw .enoent }
+      guard !group.isArtificial || privileges.has(.sysRawIO) else { throw .eperm }
       guard group.boundCount == 0, group.openFile == nil else { throw .ebusy }
       let file = VFIOGroupFile(group: group)
       let descriptor = try files.add(file, named: path)
@@ -92,13 +112,28 @@ final class SimulatedHost {
 
   /// Closes a descriptor of either kind.
   func close(_ descriptor: Int32) {
-    files.remove(descriptor)?.closed(on: self)
+    guard let file = files.remove(descriptor), holders[ObjectIdentifier(file)] == nil else {
+      return
+    }
+    file.closed(on: self)
   }
 
   /// Closes whatever is still open and undoes what is still mapped.
   func closeAll() {
     for (address, mapping) in mappings { unmap(address: address, length: mapping.length) }
     for (descriptor, _) in files.all { close(descriptor) }
+  }
+
+  /// Keeps a file open after its descriptor was closed, as another kernel object that refers to it
+  /// does.
+  func hold(_ file: any OpenFile) { holders[ObjectIdentifier(file), default: 0] += 1 }
+
+  /// Ends what `hold` began.
+  func letGo(_ file: any OpenFile) {
+    let holder = ObjectIdentifier(file)
+    guard let count = holders[holder] else { return }
+    holders[holder] = count == 1 ? nil : count - 1
+    if count == 1, !files.all.contains(where: { $0.file === file }) { file.closed(on: self) }
   }
 
   /// Closes a file that never got a descriptor.
@@ -114,7 +149,7 @@ final class SimulatedHost {
   /// Unmaps, and lets the file go that the mapping kept alive.
   func unmap(address: UInt, length: Int) {
     MemoryCalls.unmap(address: address, length: length)
-    mappings.removeValue(forKey: address)?.file.unmapped(on: self)
+    mappings.removeValue(forKey: address)?.file.unmapped(address, on: self)
   }
 
   // MARK: DMA
@@ -132,7 +167,7 @@ final class SimulatedHost {
   /// Binds a device to a context: interrupts must be isolated and the group's DMA free.
   func bind(_ device: VFIODevice, to context: IOMMUFDContext) throws(Errno) -> BoundDevice {
     let group = device.function.group
-    guard group.iommu.remapsInterrupts || description.iommufdAllowsUnsafeInterrupts else {
+    guard group.iommu.remapsInterrupts || parameters.iommufdAllowsUnsafeInterrupts else {
       throw .eperm
     }
     try group.ownership.claim(for: context, whileDriversUseIt: driversUseDMA(of: group))
@@ -162,6 +197,13 @@ final class SimulatedHost {
     if context.release() { contexts.removeAll { $0 === context } }
   }
 
+  /// Pages of a new mapping, charged as the context and the caller's privileges say.
+  func newPages(for context: IOMMUFDContext) -> UserPages {
+    let account: LockedMemory.Account =
+      context.countsLockedMemoryByProcess ? .process : .user
+    return UserPages(lockedMemory, account: privileges.has(.ipcLock) ? .none : account)
+  }
+
   /// Checks what pinning the pages of a mapping checks (8.2, step 7).
   func pin(_ mapping: IOAS.Mapping) throws(Errno) {
     let length = mapping.iova.upperBound - mapping.iova.lowerBound
@@ -174,6 +216,8 @@ final class SimulatedHost {
     case .file(let start, let size):
       guard let size, start <= size, length < size - start else { throw .einval }
     }
+    // The page tables take no entry that allows nothing.
+    guard mapping.isReadable || mapping.isWritable else { throw .einval }
   }
 
   private func overlapsDeviceMemory(_ range: ClosedRange<UInt64>) -> Bool {
@@ -196,7 +240,8 @@ final class SimulatedHost {
         guard isAloneOnBus(function) else { continue }
       }
       function.reset()
-      return
+      // A function that does not come back lets the kernel try the next method.
+      if !function.resetTimesOut { return }
     }
     throw .enotty
   }
@@ -237,6 +282,10 @@ final class SimulatedHost {
   /// driver needs it.
   func bindDriver(_ driver: String, to function: FunctionState) throws(Errno) {
     guard function.driver == nil else { throw .ebusy }
+    if driver == "vfio-pci", function.group.isArtificial, !parameters.allowsNoIOMMU {
+      throw .einval
+    }
+    if driver == "vfio-pci", hasVirtualFunctions(function) { throw .ebusy }
     if !Self.driversWithoutDMA.contains(driver), function.group.ownership.owner != nil {
       throw .ebusy
     }
@@ -270,17 +319,30 @@ final class SimulatedHost {
     files.all.contains { ($0.file as? VFIODeviceFile)?.device === device }
   }
 
-  // MARK: Unmasking by eventfd
+  // MARK: Eventfds that users signal
 
-  /// The eventfds that unmask INTx of a device.
-  var unmaskEvents: [Int32] { devices.compactMap(\.interrupts.unmask) }
+  /// Whether an eventfd that users signal was set since this was last asked.
+  func takeNewWatchedEvent() -> Bool {
+    defer { hasNewWatchedEvent = false }
+    return hasNewWatchedEvent
+  }
 
-  /// Takes the count of an eventfd and unmasks the device it belongs to.
-  func unmask(by event: Int32) {
+  /// The eventfds that unmask INTx of a device or write to a BAR.
+  var watchedEvents: [Int32] {
+    devices.flatMap { [$0.interrupts.unmask].compactMap(\.self) + $0.ioEvents.descriptors }
+  }
+
+  /// Takes the count of an eventfd, unmasks the device that it unmasks, and writes what it writes.
+  func takeSignal(of event: Int32) {
     for device in devices where device.interrupts.unmask == event {
       EventDescriptor.drain(event)
       device.unmaskINTx()
     }
+    guard let identity = devices.lazy.compactMap({ $0.ioEvents.identity(of: event) }).first else {
+      return
+    }
+    EventDescriptor.drain(event)
+    for device in devices { device.writeValues(signalledBy: identity) }
   }
 
   // MARK: Messages and introspection
@@ -304,6 +366,7 @@ final class SimulatedHost {
         case .ioas(let ioas): lines.append("ioas \(identifier): \(ioas.mappings.count) mappings")
         case .device(let bound): lines.append("device \(identifier): \(bound.device.address)")
         case .table: lines.append("page table \(identifier)")
+        case .faults: lines.append("fault queue \(identifier)")
         case nil: break
         }
       }
@@ -311,8 +374,8 @@ final class SimulatedHost {
     for group in groups.values.sorted(by: { $0.number < $1.number }) where group.openFile != nil {
       lines.append("group \(group.number) open")
     }
-    for device in devices where device.openCount > 0 || device.interrupts.heldEvents > 0 {
-      lines.append("\(device.address) open, \(device.interrupts.heldEvents) eventfds")
+    for device in devices where device.openCount > 0 || device.heldEvents > 0 {
+      lines.append("\(device.address) open, \(device.heldEvents) eventfds")
     }
     for address in mappings.keys.sorted() {
       lines.append("device mapping at 0x\(String(address, radix: 16))")

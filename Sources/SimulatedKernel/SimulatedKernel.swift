@@ -6,12 +6,12 @@ package import SystemPackage
 /// A Linux host built from a description: the same calls, structures, errnos and order of checks as
 /// Linux 7.2, for its PCI functions, VFIO and iommufd.
 ///
-/// `/sys`, `/dev/vfio`, `/dev/iommu` and `/dev/kvm` are the simulated host's (without KVM); every
-/// other path is the real host's. One lock holds all state.
+/// `/sys`, `/dev/vfio`, `/dev/iommu` and `/dev/kvm` are the simulated host's; machines of its KVM only
+/// know the VFIO device. Every other path is the real host's. One lock holds all state.
 package final class SimulatedKernel: HostKernel {
   private let locked: LockedHost
   private let real = LinuxKernel()
-  private let watcher = UnmaskWatcher()
+  private let watcher = EventWatcher()
 
   /// Builds the host. `report` gets one line for each command that is not modelled; it is called with
   /// the lock held.
@@ -70,13 +70,12 @@ package final class SimulatedKernel: HostKernel {
       let result = Self.attempt { () throws(Errno) in
         try file.control(request, &argument, on: host)
       }
-      let hasNewUnmaskEvent = host.hasNewUnmaskEvent
-      host.hasNewUnmaskEvent = false
       return Answer(
-        bytes: argument.crossedBytes ?? [], result: result, hasNewUnmaskEvent: hasNewUnmaskEvent)
+        bytes: argument.crossedBytes ?? [], result: result,
+        hasNewWatchedEvent: host.takeNewWatchedEvent())
     }
     guard let answer else { return try real.control(descriptor, request, &argument) }
-    if answer.hasNewUnmaskEvent { watcher.wake(locked) }
+    if answer.hasNewWatchedEvent { watcher.wake(locked) }
     UserMemory.copy(answer.bytes, into: &argument)
     return try answer.result.get()
   }
@@ -84,15 +83,17 @@ package final class SimulatedKernel: HostKernel {
   package func control(
     _ descriptor: Int32, _ request: UInt, value: UInt
   ) throws(Errno) -> Int32 {
-    let result: Result<Int32, Errno>? = locked.state.withLock { host in
+    let answer: Answer? = locked.state.withLock { host in
       guard let file = host.files[descriptor] else { return nil }
       var argument = UserArgument(address: UInt64(value))
-      return Self.attempt { () throws(Errno) in
+      let result = Self.attempt { () throws(Errno) in
         try file.control(request, &argument, on: host)
       }
+      return Answer(bytes: [], result: result, hasNewWatchedEvent: host.takeNewWatchedEvent())
     }
-    guard let result else { return try real.control(descriptor, request, value: value) }
-    return try result.get()
+    guard let answer else { return try real.control(descriptor, request, value: value) }
+    if answer.hasNewWatchedEvent { watcher.wake(locked) }
+    return try answer.result.get()
   }
 
   package func read(
@@ -140,7 +141,7 @@ package final class SimulatedKernel: HostKernel {
   private struct Answer {
     var bytes: [UInt8]
     var result: Result<Int32, Errno>
-    var hasNewUnmaskEvent: Bool
+    var hasNewWatchedEvent: Bool
   }
 
   private static func attempt<Value>(
@@ -187,13 +188,28 @@ package final class SimulatedKernel: HostKernel {
   }
 
   package func contents(of path: String) throws(Errno) -> [UInt8] {
-    guard Self.isSimulated(path) else { return try real.contents(of: path) }
+    guard Self.isSimulated(path) else {
+      return try real.contents(of: path) + addedFileInformation(for: path)
+    }
     return try locked.state.withLock { host throws(Errno) in
       guard path.hasPrefix("/sys") else {
         _ = try DeviceNumbers.number(of: path, on: host)
         throw Errno.einval
       }
       return Array(try SysfsTree(of: host).contents(of: path).prefix(65536))
+    }
+  }
+
+  /// The line that vfio adds to what `/proc` says of a device's descriptor (1.1 of the contract).
+  private func addedFileInformation(for path: String) -> [UInt8] {
+    let prefix = "/proc/self/fdinfo/"
+    guard path.hasPrefix(prefix), let descriptor = Int32(path.dropFirst(prefix.count)) else {
+      return []
+    }
+    return locked.state.withLock { host in
+      guard let file = host.files[descriptor] as? VFIODeviceFile else { return [] }
+      let directory = SysfsTree.directory(of: file.device.function, on: host)
+      return Array("vfio-device-syspath: \(directory)\n".utf8)
     }
   }
 

@@ -120,7 +120,7 @@ package struct SysfsTree: Sendable {
   }
 
   /// The directory of a function below the bridges that lead to it.
-  private static func directory(of function: FunctionState, on host: SimulatedHost) -> String {
+  static func directory(of function: FunctionState, on host: SimulatedHost) -> String {
     let bus = host.bus(of: function)
     if let bridge = bus?.bridge, let upstream = host.function(at: bridge) {
       return "\(directory(of: upstream, on: host))/\(function.address)"
@@ -134,8 +134,8 @@ package struct SysfsTree: Sendable {
     addDirectory(directory)
     insert("\(directory)/config", .file(config.bytes))
     func hex(_ value: UInt64, _ width: Int) -> String { "0x" + padded(value, width) }
-    addFile("\(directory)/vendor", hex(config.value(at: PCIRegister.vendor, width: 2), 4))
-    addFile("\(directory)/device", hex(config.value(at: PCIRegister.device, width: 2), 4))
+    addFile("\(directory)/vendor", hex(UInt64(function.description.identity & 0xFFFF), 4))
+    addFile("\(directory)/device", hex(UInt64(function.description.identity >> 16), 4))
     addFile("\(directory)/class", hex(config.value(at: PCIRegister.revision + 1, width: 3), 6))
     addFile("\(directory)/revision", hex(config.value(at: PCIRegister.revision, width: 1), 2))
     addFile(
@@ -152,14 +152,22 @@ package struct SysfsTree: Sendable {
     if !methods.isEmpty { addFile("\(directory)/reset_method", methods.joined(separator: " ")) }
     addFile("\(directory)/resource", Self.resources(of: function.description))
     addLink("\(directory)/subsystem", to: "/sys/bus/pci")
-    addLink("\(directory)/iommu_group", to: "/sys/kernel/iommu_groups/\(function.group.number)")
+    // VFIO makes the group of a function without IOMMU when its driver is bound.
+    if !function.group.isArtificial || host.device(at: function.address) != nil {
+      addLink("\(directory)/iommu_group", to: "/sys/kernel/iommu_groups/\(function.group.number)")
+    }
     addLink("/sys/bus/pci/devices/\(function.address)", to: directory)
+    let device = host.device(at: function.address)
+    // A driver that leaves has lost its links before it waits for the device's users.
+    let isLeaving = device?.isLeaving ?? false
     if let driver = function.driver {
       addDirectory("/sys/bus/pci/drivers/\(driver)")
-      addLink("\(directory)/driver", to: "/sys/bus/pci/drivers/\(driver)")
-      addLink("/sys/bus/pci/drivers/\(driver)/\(function.address)", to: directory)
+      if !isLeaving {
+        addLink("\(directory)/driver", to: "/sys/bus/pci/drivers/\(driver)")
+        addLink("/sys/bus/pci/drivers/\(driver)/\(function.address)", to: directory)
+      }
     }
-    if let device = host.device(at: function.address) {
+    if let device, !isLeaving {
       let node = "\(directory)/vfio-dev/vfio\(device.index)"
       addDirectory(node)
       addFile("\(node)/dev", "\(DeviceNumbers.deviceMajor):\(device.index)")

@@ -8,18 +8,28 @@ final class Type1Backend {
     var iova: ClosedRange<UInt64>
     var address: UInt64
     var hasAddress = true
+    /// Pages that are charged for it.
+    var lockedPages: UInt64
 
     var length: UInt64 { iova.upperBound - iova.lowerBound + 1 }
   }
 
-  static let mappingLimit = 65535
-
   private let isVersion2: Bool
+  private let entryLimit: Int
+  private let memory: LockedMemory
   private var groups: [GroupState] = []
   /// In ascending order, without overlap.
   private(set) var mappings: [Mapping] = []
 
-  init(isVersion2: Bool) { self.isVersion2 = isVersion2 }
+  /// `VFIO_IOMMU_DIRTY_PAGES` has been started.
+  private var tracksDirtyPages = false
+
+  /// A backend of version 2 or 1 with room for so many mappings.
+  init(isVersion2: Bool, entryLimit: Int, memory: LockedMemory) {
+    self.isVersion2 = isVersion2
+    self.entryLimit = entryLimit
+    self.memory = memory
+  }
 
   private var pageSizes: UInt64 { groups.map(\.iommu.pageSizes).reduce(.max, &) }
 
@@ -40,7 +50,7 @@ final class Type1Backend {
   /// Adds a group, whose windows must leave all mappings where they are.
   func attach(_ group: GroupState, on host: SimulatedHost) throws(Errno) {
     guard mappings.allSatisfy(\.hasAddress) else { throw .ebusy }
-    guard group.iommu.remapsInterrupts || host.description.type1AllowsUnsafeInterrupts else {
+    guard group.iommu.remapsInterrupts || host.parameters.type1AllowsUnsafeInterrupts else {
       throw .eperm
     }
     guard pageSizes & group.iommu.pageSizes != 0 else { throw .einval }
@@ -61,7 +71,7 @@ final class Type1Backend {
     let size = try argument.argumentSize(minimum: 16)
     let capabilities = CapabilityChain([
       CapabilityChain.migration(pageSizes: 4096),
-      CapabilityChain.availableDMA(UInt32(Self.mappingLimit - mappings.count)),
+      CapabilityChain.availableDMA(UInt32(entryLimit - mappings.count)),
       CapabilityChain.ranges(usable),
     ])
     try capabilities.answerIOMMUInfo(pageSizes: pageSizes, size: size, always: false, in: &argument)
@@ -86,7 +96,7 @@ final class Type1Backend {
     guard !mappings.contains(where: { $0.iova.overlaps(command.iova...last) }) else {
       throw .eexist
     }
-    guard mappings.count < Self.mappingLimit else { throw .enospc }
+    guard mappings.count < entryLimit else { throw .enospc }
     guard
       usable.contains(where: { $0.lowerBound <= command.iova && last <= $0.upperBound })
     else { throw .einval }
@@ -94,8 +104,11 @@ final class Type1Backend {
     guard !wraps else { throw .efault }
     try ProcessMemory.check(
       command.vaddr..<end, isWritten: command.flags & UInt32(VFIO_DMA_MAP_FLAG_WRITE) != 0)
+    let pages = host.privileges.has(.ipcLock) ? 0 : command.size / 4096
+    try memory.charge(pages, to: .process)
     let index = mappings.firstIndex { $0.iova.lowerBound > last } ?? mappings.count
-    mappings.insert(Mapping(iova: command.iova...last, address: command.vaddr), at: index)
+    mappings.insert(
+      Mapping(iova: command.iova...last, address: command.vaddr, lockedPages: pages), at: index)
   }
 
   private func setAddress(_ address: UInt64, of range: ClosedRange<UInt64>) throws(Errno) {
@@ -105,6 +118,12 @@ final class Type1Backend {
     guard mappings[index].iova == range, !mappings[index].hasAddress else { throw .einval }
     mappings[index].address = address
     mappings[index].hasAddress = true
+  }
+
+  /// Removes everything, as the end of the backend does.
+  func unmapAll() {
+    for mapping in mappings { memory.release(mapping.lockedPages, from: .process) }
+    mappings.removeAll()
   }
 
   /// `VFIO_IOMMU_UNMAP_DMA`.
@@ -126,9 +145,10 @@ final class Type1Backend {
       guard !overflow else { throw .eoverflow }
       range = command.iova...last
     }
-    // Tracking is never running: the model refuses to start it.
-    guard !isDirty else { throw .einval }
+    let bitmap = isDirty ? try dirtyBitmap(argument, of: range, at: 24) : nil
+    let dirty = mappings.filter { range.overlaps($0.iova) }
     command.size = try unmap(range, keepsMapping: isAddress)
+    if let bitmap { try bitmap.mark(dirty) }
     try argument.store(command, count: 24)
   }
 
@@ -148,16 +168,77 @@ final class Type1Backend {
       if keepsMapping {
         mappings[index].hasAddress = false
       } else {
+        memory.release(mappings[index].lockedPages, from: .process)
         mappings.remove(at: index)
       }
     }
     return bytes
   }
 
-  /// `VFIO_IOMMU_DIRTY_PAGES`; version 1 refuses, version 2 is not modelled.
-  func trackDirtyPages(_ argument: UserArgument, on host: SimulatedHost) throws(Errno) {
-    _ = try argument.argumentSize(minimum: 8)
+  // MARK: Dirty pages
+
+  /// `VFIO_IOMMU_DIRTY_PAGES`. No IOMMU of the model tells which pages a device wrote, so all that it
+  /// could have written are dirty.
+  func trackDirtyPages(_ argument: UserArgument) throws(Errno) {
     guard isVersion2 else { throw .eacces }
-    throw host.notModelled("container", UInt(VFIO_IOMMU_DIRTY_PAGES))
+    _ = try argument.argumentSize(minimum: 8)
+    let flags = try argument.load(UInt32.self, at: 4)
+    switch Int32(bitPattern: flags) {
+    case VFIO_IOMMU_DIRTY_PAGES_FLAG_START: tracksDirtyPages = true
+    case VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP: tracksDirtyPages = false
+    case VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP:
+      guard try argument.argumentSize(minimum: 8) >= 48 else { throw .einval }
+      let iova = try argument.load(UInt64.self, at: 8)
+      let size = try argument.load(UInt64.self, at: 16)
+      let (last, overflow) = iova.addingReportingOverflow(size &- 1)
+      guard size > 0, !overflow, (iova | size) & pageMask == 0 else { throw .einval }
+      let bitmap = try dirtyBitmap(argument, of: iova...last, at: 24)
+      let covered = mappings.filter { $0.iova.overlaps(iova...last) }
+      for mapping in covered {
+        guard mapping.iova.lowerBound >= iova, mapping.iova.upperBound <= last else {
+          throw .einval
+        }
+      }
+      try bitmap.mark(covered)
+    default: throw .einval
+    }
+  }
+
+  /// The bitmap that an argument names at `offset`, for a range. `EINVAL` when it does not fit or when
+  /// nothing is tracked.
+  private func dirtyBitmap(
+    _ argument: UserArgument, of range: ClosedRange<UInt64>, at offset: Int
+  ) throws(Errno) -> DirtyBitmap {
+    guard try argument.argumentSize(minimum: 8) >= offset + 24 else { throw .einval }
+    let pageSize = try argument.load(UInt64.self, at: offset)
+    let size = try argument.load(UInt64.self, at: offset + 8)
+    let address = try argument.load(UInt64.self, at: offset + 16)
+    guard pageSize == pageMask + 1, tracksDirtyPages else { throw .einval }
+    let pages = (range.upperBound - range.lowerBound) / pageSize + 1
+    let needed = ((pages - 1) / 64 + 1) * 8
+    guard needed <= size, size <= DirtyBitmap.greatestSize else { throw .einval }
+    return DirtyBitmap(address: address, start: range.lowerBound, pageSize: pageSize)
+  }
+}
+
+/// A bitmap in the caller's memory with one bit for each page from `start` on.
+private struct DirtyBitmap {
+  /// Bytes.
+  static let greatestSize: UInt64 = 1 << 28
+
+  var address: UInt64
+  var start: UInt64
+  var pageSize: UInt64
+
+  /// Sets the bits of mappings, which do not begin before `start`. Throws `EFAULT`.
+  func mark(_ mappings: [Type1Backend.Mapping]) throws(Errno) {
+    for mapping in mappings {
+      let first = (mapping.iova.lowerBound - start) / pageSize
+      let last = (mapping.iova.upperBound - start) / pageSize
+      var bytes = try UserMemory.bytes(
+        at: address &+ first / 8, count: Int(last / 8 - first / 8 + 1))
+      for page in first...last { bytes[Int(page / 8 - first / 8)] |= 1 << UInt8(page % 8) }
+      try UserMemory.write(bytes, to: address &+ first / 8)
+    }
   }
 }

@@ -6,6 +6,13 @@ final class VFIOContainer: OpenFile {
   let kind = "container"
   private(set) var groups: [GroupState] = []
   private(set) var backend: Type1Backend?
+  /// The backend of groups without IOMMU was set; it does nothing.
+  private(set) var hasNoIOMMUBackend = false
+
+  /// Whether devices can be opened.
+  var hasBackend: Bool { backend != nil || hasNoIOMMUBackend }
+
+  private var isNoIOMMU: Bool { groups.first?.isArtificial ?? false }
 
   func control(
     _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
@@ -18,12 +25,13 @@ final class VFIOContainer: OpenFile {
       return 0
     default: break
     }
+    guard !hasNoIOMMUBackend else { throw .enotty }
     guard let backend else { throw .einval }
     switch request {
     case UInt(VFIO_IOMMU_GET_INFO): try backend.info(&argument)
     case UInt(VFIO_IOMMU_MAP_DMA): try backend.map(argument, on: host)
     case UInt(VFIO_IOMMU_UNMAP_DMA): try backend.unmap(&argument)
-    case UInt(VFIO_IOMMU_DIRTY_PAGES): try backend.trackDirtyPages(argument, on: host)
+    case UInt(VFIO_IOMMU_DIRTY_PAGES): try backend.trackDirtyPages(argument)
     default: throw .enotty
     }
     return 0
@@ -40,7 +48,8 @@ final class VFIOContainer: OpenFile {
   func closed(on host: SimulatedHost) {}
 
   private func extensionAnswer(_ number: UInt64) -> Int32 {
-    switch number {
+    if isNoIOMMU { return number == UInt64(VFIO_NOIOMMU_IOMMU) ? 1 : 0 }
+    return switch number {
     case UInt64(VFIO_TYPE1_IOMMU), UInt64(VFIO_TYPE1v2_IOMMU), UInt64(VFIO_UNMAP_ALL): 1
     case UInt64(VFIO_UPDATE_VADDR): backend == nil ? 0 : 1
     case UInt64(VFIO_DMA_CC_IOMMU):
@@ -50,16 +59,25 @@ final class VFIOContainer: OpenFile {
   }
 
   private func setBackend(_ number: UInt64, on host: SimulatedHost) throws(Errno) {
-    guard !groups.isEmpty, backend == nil else { throw .einval }
+    guard !groups.isEmpty, !hasBackend else { throw .einval }
+    if isNoIOMMU {
+      guard number == UInt64(VFIO_NOIOMMU_IOMMU) else { throw .enodev }
+      hasNoIOMMUBackend = true
+      return
+    }
     let isVersion2 = number == UInt64(VFIO_TYPE1v2_IOMMU)
     guard isVersion2 || number == UInt64(VFIO_TYPE1_IOMMU) else { throw .enodev }
-    let backend = Type1Backend(isVersion2: isVersion2)
+    let backend = Type1Backend(
+      isVersion2: isVersion2, entryLimit: Int(host.parameters.type1EntryLimit),
+      memory: host.lockedMemory)
     for group in groups { try backend.attach(group, on: host) }
     self.backend = backend
   }
 
-  /// `VFIO_GROUP_SET_CONTAINER`: takes the group in.
+  /// `VFIO_GROUP_SET_CONTAINER`: takes the group in. `EPERM` for groups with and without IOMMU in one
+  /// container.
   func add(_ group: GroupState, on host: SimulatedHost) throws(Errno) {
+    guard groups.isEmpty || isNoIOMMU == group.isArtificial else { throw .eperm }
     try backend?.attach(group, on: host)
     groups.append(group)
   }
@@ -68,6 +86,10 @@ final class VFIOContainer: OpenFile {
   func remove(_ group: GroupState) {
     groups.removeAll { $0 === group }
     backend?.detach(group)
-    if groups.isEmpty { backend = nil }
+    if groups.isEmpty {
+      backend?.unmapAll()
+      backend = nil
+      hasNoIOMMUBackend = false
+    }
   }
 }

@@ -45,6 +45,7 @@ extension VFIODevice {
     self.config = config
     if config.disablesInterrupt != disabledInterrupt { interruptDisableChanged() }
     performOrders(bytes, at: offset, on: host)
+    updateMappings()
   }
 
   /// Memory and I/O decoding are hardware's bits that the kernel also remembers.
@@ -67,7 +68,9 @@ extension VFIODevice {
   private func performOrders(_ bytes: [UInt8], at offset: Int, on host: SimulatedHost) {
     guard let config else { return }
     let range = offset..<offset + bytes.count
-    if let pm = config.powerManagement, offset == pm + 4, let written = bytes.first {
+    if let pm = config.powerManagement, offset == pm + 4, let written = bytes.first,
+      !host.hasVirtualFunctions(function)
+    {
       function.setPowerState(UInt16(written & 3))
     }
     if let msi = config.messageInterrupts, range.contains(msi + 2) { limitMessages(at: msi) }

@@ -48,7 +48,7 @@ extension VFIODevice {
         throw .ebusy
       }
       interrupts.setUnmask(event)
-      host.hasNewUnmaskEvent = true
+      host.hasNewWatchedEvent = true
     }
   }
 

@@ -1,4 +1,5 @@
 internal import HostKernel
+internal import PCI
 internal import SystemPackage
 
 /// A function bound to vfio-pci: what its open files share.
@@ -15,6 +16,10 @@ final class VFIODevice {
   /// What users see as config space; nil while nobody has access.
   var config: VirtualConfig?
   var interrupts = InterruptState()
+  /// Values that signals of eventfds write to BARs.
+  var ioEvents = IOEvents()
+  /// What users have mapped of the BARs.
+  var mappings = BARMappings()
   /// The iommufd object, whether bound through the own node or through a group.
   var binding: BoundDevice?
   /// Bound through its own node, not through a group.
@@ -24,6 +29,9 @@ final class VFIODevice {
   /// Could not be reset at the last close.
   var needsReset = false
   var isInLowPower = false
+  /// What a physical function and users of its virtual functions share; nil for a random one that
+  /// nobody knows.
+  var token: [UInt8]?
   private var pristine: HostConfigSpace?
 
   init(function: FunctionState, index: Int, sequence: Int) {
@@ -32,7 +40,7 @@ final class VFIODevice {
     self.sequence = sequence
   }
 
-  var address: HostAddress { function.address }
+  var address: PCIAddress { function.address }
 
   /// Grants access to one more file; the first prepares the device (3.3 of the contract).
   func open(on host: SimulatedHost) throws(Errno) {
@@ -64,6 +72,7 @@ final class VFIODevice {
     openCount -= 1
     guard openCount == 0 else { return }
     interrupts.disableAll()
+    ioEvents.removeAll()
     isInLowPower = false
     config = nil
     function.setPowerState(0)
@@ -77,6 +86,23 @@ final class VFIODevice {
     host.resetUnused(setOf: self)
     function.releaseMemories()
   }
+
+  /// How many eventfds are held.
+  var heldEvents: Int { interrupts.heldEvents + ioEvents.descriptors.count }
+
+  // MARK: Memory
+
+  /// Whether reads and writes of memory BARs are let through.
+  var decodesMemory: Bool {
+    (function.description.isVirtual || config?.decodesMemory ?? false) && function.powerState < 3
+  }
+
+  /// Whether mapped BARs can be touched; a user's own accesses by call end low power for a moment.
+  var isMemoryReachable: Bool { decodesMemory && !isInLowPower }
+
+  /// Takes the mapped BARs away from their users, or gives them back, after a change of what
+  /// `isMemoryReachable` depends on.
+  func updateMappings() { mappings.setReachable(isMemoryReachable) }
 
   // MARK: Interrupt lines
 

@@ -155,12 +155,11 @@ extension VFIODeviceFile {
   private func accessibleBAR(_ index: Int) throws(Errno) -> HostBAR {
     guard let bar = device.function.description.bar(index) else { throw .einval }
     guard bar.kind != .io else { return bar }
-    let decodes = device.config?.decodesMemory ?? false
-    guard decodes, device.function.powerState < 3 else { throw .eio }
+    guard device.decodesMemory else { throw .eio }
     return bar
   }
 
-  private static func split(_ offset: UInt64) -> (index: Int, position: UInt64) {
+  static func split(_ offset: UInt64) -> (index: Int, position: UInt64) {
     (Int(offset >> regionShift), offset & (1 << regionShift - 1))
   }
 
@@ -171,9 +170,9 @@ extension VFIODeviceFile {
 
   // MARK: Mapping
 
-  func mapRegion(_ request: MappingRequest) throws(Errno) -> UInt {
+  func mapRegion(_ request: MappingRequest, on host: SimulatedHost) throws(Errno) -> UInt {
     let (index, position) = Self.split(request.offset)
-    guard let bar = device.function.description.bar(index), bar.isMappable,
+    guard let bar = device.function.description.bar(index), bar.isMappable, !request.isPrivate,
       request.length > 0, position.isMultiple(of: 4096)
     else { throw .einval }
     let length = (UInt64(request.length) + 4095) & ~4095
@@ -188,7 +187,7 @@ extension VFIODeviceFile {
     var real = request
     real.descriptor = try device.function.memory(bar).descriptor
     real.offset = position
-    return try MemoryCalls.map(real)
+    return try device.mappings.add(real, isReachable: device.isMemoryReachable)
   }
 }
 

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import PCI
 internal import SystemPackage
 
 /// Function reset, hot reset and features (section 4 and 2.8 of the contract).
@@ -7,6 +8,7 @@ extension VFIODeviceFile {
   func resetFunction(on host: SimulatedHost) throws(Errno) {
     guard device.hasReset else { throw .einval }
     device.function.setPowerState(0)
+    device.updateMappings()
     try host.tryFunctionReset(device.function)
   }
 
@@ -33,6 +35,10 @@ extension VFIODeviceFile {
       }
     } else {
       for function in scope.functions {
+        // A function without IOMMU has a group only while VFIO has it.
+        guard !function.group.isArtificial || host.device(at: function.address) != nil else {
+          throw .eperm
+        }
         entries += Self.entry(function.group.number, function.address)
       }
     }
@@ -40,7 +46,7 @@ extension VFIODeviceFile {
     try argument.store(header)
   }
 
-  private static func entry(_ number: UInt32, _ address: HostAddress) -> [UInt8] {
+  private static func entry(_ number: UInt32, _ address: PCIAddress) -> [UInt8] {
     UserMemory.bytes(of: number) + UserMemory.bytes(of: address.domain)
       + [address.bus, address.devfn]
   }
@@ -49,34 +55,49 @@ extension VFIODeviceFile {
   func hotReset(_ argument: UserArgument, on host: SimulatedHost) throws(Errno) {
     let header = try argument.load(vfio_pci_hot_reset.self)
     guard header.argsz >= 12, header.flags == 0 else { throw .einval }
-    guard (header.count != 0) != device.isBoundByNode else { throw .einval }
+    let provesByContext =
+      switch host.description.uapi {
+      case .linux72: device.isBoundByNode
+      case .rfcv3: device.binding != nil && header.count == 0
+      }
+    let isExempt =
+      host.description.uapi == .rfcv3 && device.function.group.isArtificial && header.count == 0
+    guard (header.count != 0) != (provesByContext || isExempt) else { throw .einval }
     let scope = try ResetScope(of: device.function, on: host)
-    var proof = ResetScope.Proof.groups([])
-    if device.isBoundByNode, let context = device.binding?.context {
-      proof = .context(context)
-    } else {
-      guard Int(header.count) <= scope.functions.count else { throw .einval }
-      let bytes = try argument.bytes(at: 12, count: 4 * Int(header.count))
-      proof = .groups(try groups(bytes, on: host))
+    if isExempt {
+      guard scope.functions.count == 1 else { throw .einval }
+      return try scope.perform()
     }
-    try scope.reset(owning: proof, on: host)
+    if provesByContext, let context = device.binding?.context {
+      return try scope.reset(owning: .context(context), on: host)
+    }
+    guard Int(header.count) <= scope.functions.count else { throw .einval }
+    let bytes = try argument.bytes(at: 12, count: 4 * Int(header.count))
+    try scope.reset(owning: try holdings(bytes, on: host), on: host)
   }
 
-  private func groups(_ bytes: [UInt8], on host: SimulatedHost) throws(Errno) -> [GroupState] {
+  private func holdings(
+    _ bytes: [UInt8], on host: SimulatedHost
+  ) throws(Errno) -> ResetScope.Proof {
     var groups: [GroupState] = []
+    var devices: [VFIODevice] = []
     for place in stride(from: 0, to: bytes.count, by: 4) {
       let descriptor = UserMemory.value(Int32.self, from: bytes[place..<place + 4])
       let file = host.files[descriptor]
       if file == nil { _ = try ProcessDescriptor.kind(of: descriptor) }
-      guard let group = (file as? VFIOGroupFile)?.group else { throw .einval }
-      groups.append(group)
+      switch file {
+      case let group as VFIOGroupFile: groups.append(group.group)
+      case let file as VFIODeviceFile where host.description.uapi == .rfcv3:
+        devices.append(file.device)
+      default: throw .einval
+      }
     }
-    return groups
+    return .holdings(groups: groups, devices: devices)
   }
 
   /// `VFIO_DEVICE_FEATURE`: low power only; DMA buffers are not built in.
   func feature(_ argument: UserArgument, on host: SimulatedHost) throws(Errno) {
-    _ = try argument.argumentSize(minimum: 8)
+    let size = try argument.argumentSize(minimum: 8)
     let flags = try argument.load(vfio_device_feature.self).flags
     let isGet = flags & UInt32(VFIO_DEVICE_FEATURE_GET) != 0
     let isSet = flags & UInt32(VFIO_DEVICE_FEATURE_SET) != 0
@@ -84,6 +105,12 @@ extension VFIODeviceFile {
     guard flags & ~UInt32(0x7FFFF) == 0, !(isGet && isSet) || isProbe else { throw .einval }
     let number = flags & UInt32(VFIO_DEVICE_FEATURE_MASK)
     switch number {
+    case 0:
+      guard device.function.description.isPhysical else { throw .enotty }
+      guard !isGet else { throw .einval }
+      if isProbe { return }
+      guard isSet, size >= 8 + VFIODevice.tokenSize else { throw .einval }
+      device.token = try argument.bytes(at: 8, count: VFIODevice.tokenSize)
     case 3, 5:
       guard !isGet else { throw .einval }
       if isProbe { return }
@@ -94,6 +121,7 @@ extension VFIODeviceFile {
         guard !device.isInLowPower else { throw .einval }
         device.isInLowPower = true
       }
+      device.updateMappings()
     case 4: throw host.notModelled(kind, UInt(VFIO_DEVICE_FEATURE))
     // Precopy information of a device that cannot migrate is refused this way, even when probed.
     case 12: throw .einval

@@ -10,6 +10,8 @@ final class VFIODeviceFile: OpenFile {
   /// The group file it came from; nil for the device's own node.
   private let groupFile: VFIOGroupFile?
   private(set) var isGranted = false
+  /// Whether the group's file must outlive this one.
+  private var holdsGroupFile = false
   private var mappingCount = 0
   private var isClosed = false
 
@@ -42,7 +44,7 @@ final class VFIODeviceFile: OpenFile {
     case UInt(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO): try hotResetInfo(&argument, on: host)
     case UInt(VFIO_DEVICE_PCI_HOT_RESET): try hotReset(argument, on: host)
     case UInt(VFIO_DEVICE_FEATURE): try feature(argument, on: host)
-    case UInt(VFIO_DEVICE_IOEVENTFD): throw host.notModelled(kind, request)
+    case UInt(VFIO_DEVICE_IOEVENTFD): try setIOEvent(argument, on: host)
     default: throw .enotty
     }
     return 0
@@ -54,7 +56,30 @@ final class VFIODeviceFile: OpenFile {
   func openThroughGroup(
     _ container: VFIOGroupFile.Container, on host: SimulatedHost
   ) throws(Errno) {
-    guard device.openCount == 0, case .context(let context) = container else {
+    if case .native = container {
+      groupFile?.retainDeviceFile()
+      holdsGroupFile = true
+    }
+    do throws(Errno) {
+      try grant(container, on: host)
+    } catch {
+      releaseGroupFile(on: host)
+      throw error
+    }
+  }
+
+  private func releaseGroupFile(on host: SimulatedHost) {
+    guard holdsGroupFile else { return }
+    holdsGroupFile = false
+    groupFile?.releaseDeviceFile(on: host)
+  }
+
+  private func grant(
+    _ container: VFIOGroupFile.Container, on host: SimulatedHost
+  ) throws(Errno) {
+    guard device.openCount == 0, !device.function.group.isArtificial,
+      case .context(let context) = container
+    else {
       try device.open(on: host)
       isGranted = true
       return
@@ -92,10 +117,11 @@ final class VFIODeviceFile: OpenFile {
     let group = device.function.group
     guard group.openFile == nil else { throw .ebusy }
     guard !isGranted else { throw .einval }
-    if command.flags & UInt32(VFIO_DEVICE_BIND_FLAG_TOKEN) != 0 {
-      _ = try UserMemory.bytes(at: command.token_uuid_ptr, count: 16)
-      throw .einval
-    }
+    let hasToken = command.flags & UInt32(VFIO_DEVICE_BIND_FLAG_TOKEN) != 0
+    let token =
+      hasToken
+      ? try UserMemory.bytes(at: command.token_uuid_ptr, count: VFIODevice.tokenSize) : nil
+    try device.check(token, on: host)
     let file = host.files[command.iommufd]
     if file == nil { _ = try ProcessDescriptor.kind(of: command.iommufd) }
     guard let context = (file as? IOMMUFDFile)?.context else { throw .ebadfd }
@@ -163,12 +189,13 @@ final class VFIODeviceFile: OpenFile {
 
   func map(_ request: MappingRequest, on host: SimulatedHost) throws(Errno) -> UInt {
     guard isGranted else { throw .einval }
-    let address = try mapRegion(request)
+    let address = try mapRegion(request, on: host)
     mappingCount += 1
     return address
   }
 
-  func unmapped(on host: SimulatedHost) {
+  func unmapped(_ address: UInt, on host: SimulatedHost) {
+    device.mappings.remove(address)
     mappingCount -= 1
     releaseIfUnused(on: host)
   }
@@ -190,7 +217,7 @@ final class VFIODeviceFile: OpenFile {
         device.function.group.boundCount -= 1
       }
     }
-    groupFile?.releaseDeviceFile(on: host)
+    releaseGroupFile(on: host)
     host.finishLeaving(device)
   }
 }

@@ -1,8 +1,9 @@
 internal import CLinux
+internal import PCI
 internal import SystemPackage
 
-/// The open file of a group node (2.5 of the contract). Device files of the group hold it, so it ends
-/// with the last of them.
+/// The open file of a group node (2.5 of the contract). Device files that came through a native
+/// container hold it, so it ends with the last of them; those on an iommufd do not.
 final class VFIOGroupFile: OpenFile {
   /// What `VFIO_GROUP_SET_CONTAINER` gave the group.
   enum Container {
@@ -13,7 +14,7 @@ final class VFIOGroupFile: OpenFile {
   let kind = "group"
   let group: GroupState
   private(set) var container: Container?
-  /// The descriptor and the group's device files.
+  /// The descriptor and the device files of a native container.
   private var references = 1
   private var deviceFiles = 0
 
@@ -50,7 +51,8 @@ final class VFIOGroupFile: OpenFile {
     if container != nil {
       status.flags = UInt32(VFIO_GROUP_FLAGS_VIABLE | VFIO_GROUP_FLAGS_CONTAINER_SET)
     } else {
-      let isFree = group.ownership.owner == nil && !host.driversUseDMA(of: group)
+      let isFree =
+        group.isArtificial || group.ownership.owner == nil && !host.driversUseDMA(of: group)
       status.flags = isFree ? UInt32(VFIO_GROUP_FLAGS_VIABLE) : 0
     }
     try argument.store(status)
@@ -61,9 +63,12 @@ final class VFIOGroupFile: OpenFile {
     let file = host.files[descriptor]
     if file == nil { _ = try ProcessDescriptor.kind(of: descriptor) }
     guard container == nil else { throw .einval }
+    guard !group.isArtificial || host.privileges.has(.sysRawIO) else { throw .eperm }
     switch file {
     case let native as VFIOContainer:
-      try group.ownership.claim(for: self, whileDriversUseIt: host.driversUseDMA(of: group))
+      // Nobody owns the DMA of a function without IOMMU.
+      let usesDMA = !group.isArtificial && host.driversUseDMA(of: group)
+      try group.ownership.claim(for: self, whileDriversUseIt: usesDMA)
       do throws(Errno) {
         try native.add(group, on: host)
       } catch {
@@ -72,9 +77,7 @@ final class VFIOGroupFile: OpenFile {
       }
       container = .native(native)
     case let file as IOMMUFDFile:
-      if file.context.compatibilityIOAS == nil {
-        file.context.compatibilityIOAS = file.context.addIOAS()
-      }
+      try file.context.makeContainer(ofNoIOMMU: group.isArtificial)
       file.context.retain()
       container = .context(file.context)
     default: throw .ebadfd
@@ -101,21 +104,27 @@ final class VFIOGroupFile: OpenFile {
   private func openDevice(_ text: String, on host: SimulatedHost) throws(Errno) -> Int32 {
     let words = text.split(separator: " ", omittingEmptySubsequences: true)
     guard let name = words.first, !text.hasPrefix(" ") else { throw .enodev }
-    for (index, option) in words.dropFirst().enumerated() {
-      guard index == 0, option.hasPrefix("vf_token="), option.utf8.count == 9 + 36 else {
-        throw .einval
-      }
+    var token: [UInt8]?
+    for option in words.dropFirst() {
+      guard token == nil, option.hasPrefix("vf_token="),
+        let given = VFIODevice.token(option.dropFirst(9))
+      else { throw .einval }
+      token = given
     }
-    guard let address = HostAddress(String(name)), let device = host.device(at: address),
+    guard let address = PCIAddress(sysfsName: String(name)), let device = host.device(at: address),
       device.function.group === group, !device.isLeaving
     else { throw .enodev }
-    // The model has no functions with tokens: giving one is refused.
-    guard words.count == 1 else { throw .einval }
+    try device.check(token, on: host)
     guard let container else { throw .einval }
-    if case .native(let native) = container, native.backend == nil { throw .einval }
+    if case .native(let native) = container, !native.hasBackend { throw .einval }
+    if group.isArtificial {
+      guard host.privileges.has(.sysRawIO) else { throw .eperm }
+      if case .context(let context) = container, context.compatibilityIOAS != nil {
+        throw .eperm
+      }
+    }
     let file = VFIODeviceFile(device: device, group: self)
     try file.openThroughGroup(container, on: host)
-    retain()
     do throws(Errno) {
       return try host.files.add(file, named: "vfio device \(address)")
     } catch {
@@ -124,12 +133,13 @@ final class VFIOGroupFile: OpenFile {
     }
   }
 
-  private func retain() {
+  /// A device file of a native container has come.
+  func retainDeviceFile() {
     references += 1
     deviceFiles += 1
   }
 
-  /// A device file has gone.
+  /// A device file of a native container has gone.
   func releaseDeviceFile(on host: SimulatedHost) {
     deviceFiles -= 1
     release(on: host)

@@ -29,6 +29,7 @@ struct VirtualConfig {
     bars = function.bars
     romSize = function.rom?.size ?? 0
     describeHeader(interruptPin: function.irq == nil ? 0 : config.byte(at: 0x3D))
+    if function.isVirtual { describeVirtual(function) }
     linkStandard(config)
     linkExtended(config)
   }
@@ -94,6 +95,18 @@ struct VirtualConfig {
     describe(PCIRegister.interruptLine..<0x3D, virtual: 0xFF, writable: 0xFF)
     describe(PCIRegister.interruptPin..<0x3E, virtual: 0xFF, writable: 0)
     values[PCIRegister.interruptPin] = interruptPin
+  }
+
+  /// A virtual function lacks its identity, memory decoding and BARs in hardware.
+  private mutating func describeVirtual(_ function: HostFunction) {
+    for index in 0..<4 {
+      values[PCIRegister.vendor + index] = UInt8(
+        truncatingIfNeeded: function.identity >> (8 * UInt32(index)))
+    }
+    let memory = UInt8(PCIRegister.commandMemory)
+    describe(PCIRegister.command..<5, virtual: memory, writable: 0xFF)
+    values[PCIRegister.command] |= memory
+    fixBARs()
   }
 
   /// Brings the BARs in the copy back to what their sizes allow.

@@ -1,3 +1,5 @@
+internal import Tracing
+
 /// A node of a description file together with where it is: each reader names file, line and key.
 struct YAMLValue {
   let file: String
@@ -40,7 +42,7 @@ struct YAMLValue {
       let key = child(pair.key, named: path)
       let name = try key.text()
       guard known.contains(name) else {
-        throw key.mistake(.unknownKey(name, nearest: nearestName(to: name, among: known)))
+        throw key.mistake(.unknownKey(name, nearest: NearestName.find(name, in: known)))
       }
       if let first = values[name] {
         throw key.mistake(.repeatedKey(name, firstLine: first.line))
@@ -114,7 +116,7 @@ struct YAMLValue {
     if let match = names.first(where: { $0.0 == text }) { return match.1 }
     let known = names.map(\.0)
     throw mistake(
-      .unknownName(text, nearest: nearestName(to: text, among: known), known: known))
+      .unknownName(text, nearest: NearestName.find(text, in: known), known: known))
   }
 
   /// Hexadecimal bytes; blanks between them and `0x` rows with an offset and a colon are skipped.

@@ -1,4 +1,5 @@
 internal import CLinux
+package import PCI
 
 /// The functions that a hot reset would reset, in bus order, the asking one included.
 ///
@@ -13,16 +14,12 @@ package enum HotResetInfo: Sendable, Equatable {
 
   /// One function of the set.
   package struct Dependent<Identifier: Sendable & Equatable>: Sendable, Equatable {
-    /// The host address, printed `0000:81:00.0`.
-    package let segment: UInt16
-    package let bus: UInt8
-    package let devfn: UInt8
+    /// Where the host has it.
+    package let address: PCIAddress
     package let identifier: Identifier
 
-    package init(segment: UInt16, bus: UInt8, devfn: UInt8, identifier: Identifier) {
-      self.segment = segment
-      self.bus = bus
-      self.devfn = devfn
+    package init(address: PCIAddress, identifier: Identifier) {
+      self.address = address
       self.identifier = identifier
     }
   }
@@ -80,7 +77,7 @@ package enum HotResetInfo: Sendable, Equatable {
       self = .devices(
         entries.map { entry in
           Dependent(
-            segment: entry.segment, bus: entry.bus, devfn: entry.devfn,
+            address: PCIAddress(domain: entry.segment, bus: entry.bus, devfn: entry.devfn),
             identifier: DeviceID(rawValue: entry.devid))
         },
         areAllOwned: header.flags & UInt32(VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED) != 0)
@@ -88,7 +85,7 @@ package enum HotResetInfo: Sendable, Equatable {
       self = .groups(
         entries.map { entry in
           Dependent(
-            segment: entry.segment, bus: entry.bus, devfn: entry.devfn,
+            address: PCIAddress(domain: entry.segment, bus: entry.bus, devfn: entry.devfn),
             identifier: GroupID(number: entry.devid))
         })
     }

@@ -4,7 +4,7 @@ internal import Tracing
 
 /// Measures trace points against their twin in C and prints rows of a Markdown table.
 ///
-/// Called by `machines/benchmark`. Rounds of both sides alternate and the fastest round of each counts,
+/// Called by `machines/benchmark`; with a host description as argument it measures the simulated host. Rounds of both sides alternate and the fastest round of each counts,
 /// so that other work on the machine disturbs the ratio least.
 @main struct Benchmark {
   private static let device = "0000:81:00.0"
@@ -23,7 +23,15 @@ internal import Tracing
     }
   }
 
-  static func main() {
+  static func main() throws {
+    if CommandLine.arguments.count == 2 {
+      let benchmark = try SimulatorBenchmark(template: CommandLine.arguments[1])
+      let calls = try benchmark.callsPerSecond(rounds: 50)
+      print(
+        "| simulated host, \(SimulatorBenchmark.functionCount) functions in use, calls |"
+          + " \(Int(calls / 1000)) thousand/s | - | - |")
+      return
+    }
     guard linesAgree() else {
       print("swiftvmm-benchmark: the C twin prints another line than the trace point")
       exit(1)

@@ -100,7 +100,8 @@ struct LabTool: ParsableCommand {
 
 /// What every command that boots the machine takes.
 struct BootOptions: ParsableArguments {
-  @Option(help: "What the machine contains (default: machines/lab/default.machine).")
+  @Option(
+    help: "What the machine contains (default: the scenario's, or machines/lab/default.machine).")
   var machine: String?
   @Option(help: "The folder for logs (default: .build/lab/SCENARIO in the checkout).")
   var output: String?

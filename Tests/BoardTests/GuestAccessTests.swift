@@ -1,6 +1,7 @@
 import Board
 import HostKernel
 import Hypervisor
+import TestSupport
 import Testing
 
 /// Whatever a guest does, the board answers and stays whole.

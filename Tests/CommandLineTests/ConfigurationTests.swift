@@ -1,4 +1,6 @@
 import CommandLine
+import PCI
+import TestSupport
 import Testing
 
 @Suite struct ConfigurationTests {
@@ -114,7 +116,7 @@ import Testing
     let properties = device.properties
     #expect(device.source == .sysfsPath("/sys/devices/pci0/0000:81:00.0/"))
     #expect(device.source.name == "0000:81:00.0")
-    #expect(properties.host == HostPCIAddress(bus: 1, slot: 2, function: 3))
+    #expect(properties.host == PCIAddress(bus: 1, device: 2, function: 3))
     #expect(properties.iommufd == "i")
     #expect(properties.bus == "pcie.0")
     #expect(properties.address == GuestPCIAddress(slot: 31, function: 7))
@@ -136,7 +138,7 @@ import Testing
     let device = try #require(
       try configuration("-device", "vfio-pci,host=zz,x-no-mmap=maybe,host=1:2.3,x-no-mmap=on")
         .devices.first)
-    #expect(device.source == .address(try #require(HostPCIAddress("1:2.3"))))
+    #expect(device.source == .address(try #require(PCIAddress("1:2.3"))))
     #expect(device.properties.noMmap)
   }
 

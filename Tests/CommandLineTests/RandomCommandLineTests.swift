@@ -1,4 +1,5 @@
 import CommandLine
+import TestSupport
 import Testing
 
 @Suite struct RandomCommandLineTests {

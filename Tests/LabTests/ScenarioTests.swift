@@ -13,6 +13,16 @@ import Testing
     #expect(scenario.summary == summary)
   }
 
+  @Test(
+    arguments: [
+      ("# lab: x\n# machine: narrow\n", "narrow"), ("# lab: x\n# machine:narrow", "narrow"),
+      ("# lab: x\n# the machine: narrow", nil), ("# lab: x\n\n# machine: narrow", nil),
+      ("# lab: x", nil),
+    ] as [(String, String?)])
+  func theThirdLineMayNameItsMachine(header: String, machine: String?) throws {
+    #expect(try Scenario(name: "x", script: "#!/bin/sh\n\(header)").machine == machine)
+  }
+
   @Test(arguments: [
     "", "#!/bin/sh", "#!/bin/sh\n", "#!/bin/sh\n# moon: x\n", "\nlab: x", "\n# lab",
   ])
@@ -41,6 +51,19 @@ import Testing
 
   @Test func theScenariosOfThisCheckoutHaveHeaders() throws {
     let names = try Lab().scenarios().map(\.name)
-    #expect(names == ["errors", "headers", "reset-pair"])
+    #expect(
+      names == [
+        "contract", "contract-amd", "contract-no-interrupt-remapping", "differential", "errors",
+        "headers", "reset-pair",
+      ])
+  }
+
+  @Test func theMachinesThatScenariosNameAreThere() throws {
+    let checkout = try Checkout()
+    let machines = try checkout.scenarios().compactMap(\.machine)
+    #expect(!machines.isEmpty)
+    for machine in machines {
+      #expect(try !checkout.machine(checkout.machinePath(machine)).options.isEmpty)
+    }
   }
 }

@@ -1,11 +1,12 @@
 import EventLoop
 import Machine
+import PCI
 import SimulatedKernel
 import Testing
 import Tracing
 
 @Suite struct INTxTests {
-  static let address = HostAddress(domain: 0, bus: 0x81, device: 0, function: 0)
+  static let address = PCIAddress(bus: 0x81, devfn: 0)
 
   /// One function of the e1000e pair at slot 4 with BAR 0 at 0xfe000000, its mappings' timer as asked.
   @VMMain private static func machine(

@@ -1,4 +1,5 @@
 import EventLoop
+import PCI
 import SimulatedKernel
 import Testing
 
@@ -94,7 +95,7 @@ import Testing
     try MainLoop.own {
       let kernel = SimulatedKernel(try Checkout.host("x710-pair"))
       let machine = try SimulatedMachine(Self.pair, on: kernel)
-      let addresses = ["0000:81:00.0", "0000:81:00.1"].compactMap(HostAddress.init)
+      let addresses = ["0000:81:00.0", "0000:81:00.1"].compactMap { PCIAddress($0) }
       let before = try addresses.map { try kernel.resetCount(of: $0) }
       _ = machine.traceReset()
       let after = try addresses.map { try kernel.resetCount(of: $0) }

@@ -1,6 +1,7 @@
 import EventLoop
 import Machine
 import Monitor
+import TestSupport
 import Testing
 
 /// The expected lines are those of QEMU for the same input, except where a test says otherwise.

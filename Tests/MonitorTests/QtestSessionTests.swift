@@ -1,6 +1,7 @@
 import EventLoop
 import Machine
 import Monitor
+import TestSupport
 import Testing
 
 /// The expected answers are those of QEMU for the same lines, except that QEMU ends at most of the

@@ -1,4 +1,5 @@
 import PCI
+import TestSupport
 import Testing
 
 /// Config space bit by bit, as simply as it can be said.

@@ -1,4 +1,5 @@
 import PCI
+import TestSupport
 
 /// A host's config space under construction.
 struct ConfigSpaceFixture {

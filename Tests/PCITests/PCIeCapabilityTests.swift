@@ -50,8 +50,6 @@ import Testing
   @Test(
     arguments: [
       (.rootComplex, [true, false, true]), (.behindPort, [true, true, true]),
-      (.conventionalInExpressMachine, [false, false, false]),
-      (.conventionalMachine, [true, true, true]),
     ] as [(PCIeCapability.Placement, [Bool])])
   func `A capability is hidden where its type does not belong`(
     placement: PCIeCapability.Placement, shown: [Bool]
@@ -91,8 +89,7 @@ import Testing
 
   @Test(
     arguments: [
-      (0, .behindPort), (1, .behindPort), (9, .rootComplex), (0, .conventionalMachine),
-      (1, .conventionalMachine), (9, .conventionalMachine),
+      (0, .behindPort), (1, .behindPort), (9, .rootComplex),
     ] as [(UInt8, PCIeCapability.Placement)])
   func `A capability that fits its place is left alone`(
     type: UInt8, placement: PCIeCapability.Placement
@@ -103,7 +100,7 @@ import Testing
     #expect(image.emulated.allSatisfy { $0 == 0 })
   }
 
-  @Test(arguments: [.rootComplex, .behindPort, .conventionalMachine] as [PCIeCapability.Placement])
+  @Test(arguments: [.rootComplex, .behindPort] as [PCIeCapability.Placement])
   func `Version 0 becomes 1 and the type is not disturbed`(
     placement: PCIeCapability.Placement
   ) throws {

@@ -1,4 +1,6 @@
+import PCI
 import Passthrough
+import TestSupport
 import Testing
 import VFIO
 
@@ -12,12 +14,12 @@ import VFIO
     /// The other functions of this machine that the reset affects, by index.
     let affected: Set<Int>
     /// The listed functions that this machine does not own.
-    let notOwned: [HostFunctionAddress]
-    let listed: [HostFunctionAddress]
+    let notOwned: [PCIAddress]
+    let listed: [PCIAddress]
   }
 
-  private static func address(_ place: Int) -> HostFunctionAddress {
-    HostFunctionAddress(segment: 0, bus: 0x81 + UInt8(place / 8), devfn: UInt8(place % 8))
+  private static func address(_ place: Int) -> PCIAddress {
+    PCIAddress(bus: 0x81 + UInt8(place / 8), devfn: UInt8(place % 8))
   }
 
   /// Functions in groups; those of one bus are reset together.
@@ -43,7 +45,7 @@ import VFIO
       info: .groups(
         places.map { place in
           .init(
-            segment: 0, bus: address(place).bus, devfn: address(place).devfn,
+            address: address(place),
             identifier: .init(number: groups[place]))
         }),
       affected: Set(realized.indices.filter { $0 != initiator && set.contains(realized[$0]) }),
@@ -84,7 +86,7 @@ import VFIO
       info: .devices(
         zip(places, identifiers).map { place, identifier in
           .init(
-            segment: 0, bus: address(place).bus, devfn: address(place).devfn,
+            address: address(place),
             identifier: identifier)
         }, areAllOwned: notOwned.isEmpty),
       affected: Set(

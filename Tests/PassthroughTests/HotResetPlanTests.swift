@@ -1,3 +1,4 @@
+import PCI
 import SystemPackage
 import Testing
 import VFIO
@@ -95,7 +96,7 @@ import VFIO
     #expect(
       plan.refusal
         == .notOwned([
-          .init(address: .init(segment: 0, bus: 0x81, devfn: 1), group: 13)
+          .init(address: .init(bus: 0x81, devfn: 1), group: 13)
         ]))
   }
 
@@ -156,8 +157,8 @@ import VFIO
     #expect(
       plan.refusal
         == .notOwned([
-          .init(address: .init(segment: 0, bus: 0x81, devfn: 1), group: nil),
-          .init(address: .init(segment: 0, bus: 0x81, devfn: 3), group: nil),
+          .init(address: .init(bus: 0x81, devfn: 1), group: nil),
+          .init(address: .init(bus: 0x81, devfn: 3), group: nil),
         ]))
   }
 
@@ -201,9 +202,9 @@ import VFIO
       (1, 2, 8 * 3 + 4, "0001:02:03.4"), (0x10, 0, 0x80, "0010:00:10.0"),
     ] as [(UInt16, UInt8, UInt8, String)])
   func anAddressIsWrittenAsTheHostWritesIt(
-    _ segment: UInt16, _ bus: UInt8, _ devfn: UInt8, _ text: String
+    _ domain: UInt16, _ bus: UInt8, _ devfn: UInt8, _ text: String
   ) {
-    let address = HostFunctionAddress(segment: segment, bus: bus, devfn: devfn)
+    let address = PCIAddress(domain: domain, bus: bus, devfn: devfn)
     #expect(address.description == text)
   }
 }

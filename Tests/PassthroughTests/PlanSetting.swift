@@ -1,3 +1,4 @@
+import PCI
 import Passthrough
 import VFIO
 
@@ -19,7 +20,7 @@ struct PlanSetting {
   private mutating func add(
     _ function: UInt8, _ bus: UInt8, _ attachment: HotResetPlan.Attachment
   ) {
-    let address = HostFunctionAddress(segment: 0, bus: bus, devfn: function)
+    let address = PCIAddress(bus: bus, devfn: function)
     members.append(
       HotResetPlan.Member(
         index: members.count, name: address.description, attachment: attachment))
@@ -36,7 +37,7 @@ struct PlanSetting {
   static func groups(_ entries: (UInt8, UInt32)...) -> HotResetInfo {
     .groups(
       entries.map {
-        .init(segment: 0, bus: 0x81, devfn: $0.0, identifier: .init(number: $0.1))
+        .init(address: PCIAddress(bus: 0x81, devfn: $0.0), identifier: .init(number: $0.1))
       })
   }
 
@@ -45,7 +46,7 @@ struct PlanSetting {
     .devices(
       entries.map {
         .init(
-          segment: 0, bus: 0x81, devfn: $0.0,
+          address: PCIAddress(bus: 0x81, devfn: $0.0),
           identifier: .init(rawValue: UInt32(bitPattern: $0.1)))
       }, areAllOwned: entries.allSatisfy { $0.1 != -1 })
   }
@@ -82,7 +83,7 @@ extension HotResetPlan {
   }
 
   /// The addresses listed, in order.
-  var listed: [HostFunctionAddress] {
+  var listed: [PCIAddress] {
     steps.compactMap { if case .list(let address, _) = $0 { address } else { nil } }
   }
 }

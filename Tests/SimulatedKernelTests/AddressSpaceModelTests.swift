@@ -1,6 +1,7 @@
 import CLinux
 import SimulatedKernel
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite("Properties of address spaces")

@@ -1,5 +1,6 @@
 import CLinux
 import HostKernel
+import PCI
 import SimulatedKernel
 import SystemPackage
 import Testing
@@ -29,7 +30,7 @@ struct ConcurrencyTests {
   }
 
   private static func use(
-    _ address: HostAddress, _ host: ContractHost, _ memory: UInt64
+    _ address: PCIAddress, _ host: ContractHost, _ memory: UInt64
   ) throws {
     let iommufd = try host.iommufd()
     let device = try host.bound(address, iommufd).descriptor

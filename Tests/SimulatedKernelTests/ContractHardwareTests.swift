@@ -130,16 +130,6 @@ struct ContractHardwareTests {
       #expect(ContractHost.words(bytes)[6] == 0)
       #expect(host.reports == [])
     },
-    ContractCase(506, "fault queues are not modelled and say so once") { host in
-      let fd = try host.iommufd()
-      for _ in 0..<2 {
-        expect(Errno(rawValue: 25)) {
-          try host.call(fd, IOMMU_FAULT_QUEUE_ALLOC, [16, 0, 0, 0])
-        }
-      }
-      #expect(host.reports.count == 1)
-      #expect(host.reports[0].contains("0x3b8e"))
-    },
     ContractCase(508, "PASID 2^31; 509 on an IOAS; 510 without PASID; 512; 513; 514; 516") { host in
       let space = try space(host, attached: false)
       func attach(_ device: Int32, _ target: UInt32, _ pasid: UInt32) throws {

@@ -1,23 +1,24 @@
 import CLinux
 import Glibc
 import HostKernel
+import PCI
 import SimulatedKernel
 import SystemPackage
 import Testing
 
 /// A simulated host with the fixtures that the contract names, and the calls a client makes.
 final class ContractHost: Sendable {
-  static let a0 = HostAddress("0000:81:00.0") ?? missing
-  static let a1 = HostAddress("0000:81:00.1") ?? missing
-  static let s0 = HostAddress("0000:82:00.0") ?? missing
-  static let s1 = HostAddress("0000:82:00.1") ?? missing
-  static let n = HostAddress("0000:83:00.0") ?? missing
-  static let b0 = HostAddress("0000:85:00.0") ?? missing
-  static let b1 = HostAddress("0000:85:01.0") ?? missing
-  static let r = HostAddress("0000:00:05.0") ?? missing
-  static let m = HostAddress("0000:86:00.0") ?? missing
-  static let p = HostAddress("0000:87:00.0") ?? missing
-  private static let missing = HostAddress(domain: 0, bus: 0, device: 0, function: 0)
+  static let a0 = PCIAddress("0000:81:00.0") ?? missing
+  static let a1 = PCIAddress("0000:81:00.1") ?? missing
+  static let s0 = PCIAddress("0000:82:00.0") ?? missing
+  static let s1 = PCIAddress("0000:82:00.1") ?? missing
+  static let n = PCIAddress("0000:83:00.0") ?? missing
+  static let b0 = PCIAddress("0000:85:00.0") ?? missing
+  static let b1 = PCIAddress("0000:85:01.0") ?? missing
+  static let r = PCIAddress("0000:00:05.0") ?? missing
+  static let m = PCIAddress("0000:86:00.0") ?? missing
+  static let p = PCIAddress("0000:87:00.0") ?? missing
+  private static let missing = PCIAddress(bus: 0, devfn: 0)
 
   let kernel: SimulatedKernel
   let messages: Locked<[String]>
@@ -71,7 +72,7 @@ final class ContractHost: Sendable {
   func group(_ number: Int) throws(Errno) -> Int32 { try open("/dev/vfio/\(number)") }
 
   /// The device's own node, found through sysfs.
-  func node(_ address: HostAddress) throws(Errno) -> Int32 {
+  func node(_ address: PCIAddress) throws(Errno) -> Int32 {
     let names = try kernel.entries(of: "/sys/bus/pci/devices/\(address)/vfio-dev")
     return try open("/dev/vfio/devices/\(names.first ?? "missing")")
   }
@@ -174,7 +175,7 @@ final class ContractHost: Sendable {
     var identifier: UInt32
   }
 
-  func bound(_ address: HostAddress, _ iommufd: Int32) throws(Errno) -> Bound {
+  func bound(_ address: PCIAddress, _ iommufd: Int32) throws(Errno) -> Bound {
     let descriptor = try node(address)
     return Bound(descriptor: descriptor, identifier: try bind(descriptor, iommufd))
   }
@@ -272,9 +273,8 @@ final class ContractHost: Sendable {
       let devfn = UInt8(place >> 24)
       return (
         words[3 + 2 * index],
-        HostAddress(
-          domain: UInt16(place & 0xFFFF), bus: UInt8(place >> 16 & 0xFF), device: devfn >> 3,
-          function: devfn & 7
+        PCIAddress(
+          domain: UInt16(place & 0xFFFF), bus: UInt8(place >> 16 & 0xFF), devfn: devfn
         ).description
       )
     }

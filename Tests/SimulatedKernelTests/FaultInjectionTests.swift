@@ -19,6 +19,69 @@ struct FaultInjectionTests {
     }
   }
 
+  @Test("a fault comes at the N-th call of its kind, once")
+  func callsOfAKind() throws {
+    let host = try ContractHost()
+    let request = UInt(IOMMU_IOAS_ALLOC)
+    let kernel = FaultInjectingKernel(
+      host.kernel, faults: [Fault(.control(request), occurrence: 2, .fail(.noMemory))])
+    let iommufd = try kernel.open("/dev/iommu", .readWrite)
+    defer { kernel.close(iommufd) }
+    var answers: [Errno?] = []
+    for _ in 0..<3 {
+      var allocate = ContractHost.bytes([12, 0, 0])
+      do throws(Errno) {
+        try kernel.control(iommufd, request, on: &allocate)
+        answers.append(nil)
+      } catch {
+        answers.append(error)
+      }
+    }
+    #expect(answers == [nil, .noMemory, nil])
+    #expect(kernel.hasFailed)
+  }
+
+  @Test("a device can vanish between two calls")
+  func vanishes() throws {
+    let host = try ContractHost()
+    let simulated = host.kernel
+    let kernel = FaultInjectingKernel(
+      simulated,
+      faults: [
+        Fault(.read, occurrence: 2, .first { try? simulated.setGone(ContractHost.n, true) })
+      ])
+    let iommufd = try kernel.open("/dev/iommu", .readWrite)
+    let device = try host.node(ContractHost.n)
+    try host.bind(device, iommufd)
+    var words: [[UInt8]] = []
+    for _ in 0..<2 {
+      var bytes = [UInt8](repeating: 0, count: 2)
+      var elements = bytes.mutableSpan
+      var span = unsafe elements.mutableBytes
+      _ = try kernel.read(device, into: &span, at: ContractHost.config + 0x3C)
+      words.append(bytes)
+    }
+    #expect(words[0] != words[1])
+    #expect(try host.config(device, 0x40, width: 4) == 0xFFFF_FFFF)
+    host.close(device)
+    kernel.close(iommufd)
+  }
+
+  @Test("a function that does not come back from a reset makes both kinds of reset ENOTTY")
+  func timesOut() throws {
+    let host = try ContractHost()
+    let fd = try host.iommufd()
+    let a0 = try host.bound(ContractHost.a0, fd).descriptor
+    let a1 = try host.bound(ContractHost.a1, fd).descriptor
+    try host.kernel.setResetTimesOut(ContractHost.a1, true)
+    expect(Errno(rawValue: 25)) { try host.call(a1, VFIO_DEVICE_RESET) }
+    expect(Errno(rawValue: 25)) { try host.hotReset(a0) }
+    try host.kernel.setResetTimesOut(ContractHost.a1, false)
+    try host.hotReset(a0)
+    try host.call(a1, VFIO_DEVICE_RESET)
+    for descriptor in [a0, a1, fd] { host.close(descriptor) }
+  }
+
   private func attempt(
     failing number: Int?
   ) throws -> (error: Errno?, calls: Int, left: [String]) {

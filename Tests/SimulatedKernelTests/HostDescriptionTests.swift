@@ -1,5 +1,7 @@
+import PCI
 import SimulatedKernel
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite("Description files")
@@ -140,7 +142,8 @@ struct HostDescriptionTests {
     ),
     Mistake(
       "type: intel", "type: intl",
-      ":3: iommus[0].type: 'intl' is not known, did you mean 'intel'?; known are intel, amd, silent"
+      ":3: iommus[0].type: 'intl' is not known, did you mean 'intel'?; "
+        + "known are intel, amd, silent, none"
     ),
     Mistake("type: intel", "type: amd", ":4: iommus[0]: unknown key 'capability'"),
     Mistake("functions:", "function:", ":8: unknown key 'function', did you mean 'functions'?"),
@@ -292,20 +295,5 @@ struct HostDescriptionTests {
 extension String {
   func replacingCharacters(in range: Range<Index>, with text: String) -> String {
     self[..<range.lowerBound] + text + self[range.upperBound...]
-  }
-}
-
-/// SplitMix64: the same sequence for the same seed on every host.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed &+ 0x9E37_79B9_7F4A_7C15 }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = state
-    value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-    return value ^ value >> 31
   }
 }

@@ -17,13 +17,6 @@ func pokeWords(_ address: UInt64, _ words: [UInt32]) throws(Errno) {
   for (index, word) in words.enumerated() { unsafe pointer[index] = word }
 }
 
-/// Makes one page read-only, or writable again.
-func protect(_ address: UInt64, isWritable: Bool) throws(Errno) {
-  let pointer = unsafe UnsafeMutableRawPointer(bitPattern: UInt(address))
-  let protection = isWritable ? PROT_READ | PROT_WRITE : PROT_READ
-  guard unsafe mprotect(pointer, 4096, protection) == 0 else { throw Errno(rawValue: errno) }
-}
-
 /// The descriptors that this process has open.
 func openDescriptors() -> Set<Int32> {
   Set((0..<4096).filter { fcntl($0, F_GETFD) >= 0 })

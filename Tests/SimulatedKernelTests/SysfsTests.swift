@@ -50,7 +50,7 @@ struct SysfsTests {
     arguments: [
       (device + "/missing", Errno.noSuchFileOrDirectory),
       ("/sys/bus/pci/devices/0000:99:00.0", .noSuchFileOrDirectory),
-      (device + "/vendor/x", .notDirectory), ("/dev/kvm", .noSuchFileOrDirectory),
+      (device + "/vendor/x", .notDirectory),
       ("/dev/vfio/13", .noSuchFileOrDirectory), ("/dev/vfio/012", .noSuchFileOrDirectory),
       ("/dev/vfio/devices/vfio99", .noSuchFileOrDirectory),
     ])

@@ -1,5 +1,7 @@
 import HostKernel
+import PCI
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import VFIO
@@ -44,8 +46,8 @@ import Testing
     #expect(
       info
         == .groups([
-          .init(segment: 0, bus: 0x81, devfn: 0, identifier: .init(number: 12)),
-          .init(segment: 0, bus: 0x81, devfn: 1, identifier: .init(number: 13)),
+          .init(address: PCIAddress(bus: 0x81, devfn: 0), identifier: .init(number: 12)),
+          .init(address: PCIAddress(bus: 0x81, devfn: 1), identifier: .init(number: 13)),
         ]))
     #expect(kernel.calls.map(\.request) == [Self.request, Self.request])
     #expect(
@@ -69,10 +71,10 @@ import Testing
       try kernel.makeDevice().hotResetInfo()
         == .devices(
           [
-            .init(segment: 0, bus: 0x81, devfn: 0, identifier: .opened(1)),
-            .init(segment: 0, bus: 0x81, devfn: 1, identifier: .ownedByGroup),
-            .init(segment: 0, bus: 0x81, devfn: 8, identifier: .notOwned),
-            .init(segment: 0, bus: 0x82, devfn: 0xff, identifier: .opened(7)),
+            .init(address: PCIAddress(bus: 0x81, devfn: 0), identifier: .opened(1)),
+            .init(address: PCIAddress(bus: 0x81, devfn: 1), identifier: .ownedByGroup),
+            .init(address: PCIAddress(bus: 0x81, devfn: 8), identifier: .notOwned),
+            .init(address: PCIAddress(bus: 0x82, devfn: 0xff), identifier: .opened(7)),
           ], areAllOwned: areAllOwned))
   }
 
@@ -95,7 +97,7 @@ import Testing
     #expect(
       try kernel.makeDevice().hotResetInfo()
         == .groups([
-          .init(segment: 0xabcd, bus: 1, devfn: 2, identifier: .init(number: 5))
+          .init(address: PCIAddress(domain: 0xabcd, bus: 1, devfn: 2), identifier: .init(number: 5))
         ]))
   }
 
@@ -116,7 +118,7 @@ import Testing
       Issue.record("not by group")
       return
     }
-    #expect(found.map(\.devfn) == [0, 1, 2, 3])
+    #expect(found.map(\.address.devfn) == [0, 1, 2, 3])
     #expect(kernel.calls.map { $0.argument?.word(at: 0) } == [12, 28, 36, 44])
   }
 
@@ -184,8 +186,8 @@ import Testing
     #expect(
       try kernel.makeDevice().hotResetInfo()
         == .groups([
-          .init(segment: 0, bus: 2, devfn: 3, identifier: .init(number: 1)),
-          .init(segment: 0, bus: 5, devfn: 6, identifier: .init(number: 4)),
+          .init(address: PCIAddress(bus: 2, devfn: 3), identifier: .init(number: 1)),
+          .init(address: PCIAddress(bus: 5, devfn: 6), identifier: .init(number: 4)),
         ]))
   }
 

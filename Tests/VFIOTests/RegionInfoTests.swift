@@ -1,5 +1,6 @@
 import HostKernel
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import VFIO

@@ -39,6 +39,7 @@ struct kvm_irq_level {
   uint32_t irq;
   uint32_t level;
 };
+#define KVM_CREATE_DEVICE_TEST 1
 #define KVM_DEV_TYPE_VFIO 4
 #define KVM_DEV_VFIO_FILE 1
 #define KVM_DEV_VFIO_FILE_ADD 1

@@ -16,6 +16,8 @@ int64_t clinux_write(int fd, const void *buffer, size_t count);
 /// Maps at an address that the kernel chooses, aligned to `alignment` (a power of two, or 0).
 int clinux_mmap(int fd, size_t length, int protection, int flags, int64_t offset, size_t alignment,
                 void *_Nullable *_Nonnull out);
+/// Puts another mapping in the place of one that exists, at once (MAP_FIXED).
+int clinux_map_over(void *address, size_t length, int protection, int flags, int fd, int64_t offset);
 int clinux_munmap(void *address, size_t length);
 int clinux_eventfd(unsigned int initial, int flags);
 int clinux_memfd_create(const char *name, uint64_t size);
@@ -32,7 +34,20 @@ int clinux_copy_from_user(void *destination, uint64_t source, size_t count);
 int clinux_copy_to_user(uint64_t destination, const void *source, size_t count);
 /// O_RDWR | O_CLOEXEC, as `VFIO_DEVICE_FEATURE_DMA_BUF` takes them.
 uint32_t clinux_dma_buf_open_flags(void);
+/// A part of this process's address space with one protection; `end` is past its last byte.
+struct clinux_area {
+  uint64_t start, end;
+  int is_readable, is_writable;
+};
+/// Finds the area that holds an address, or the next one above it, by a descriptor of /proc/self/maps:
+/// -ENOENT when there is none, -ENOTTY before Linux 6.11.
+int clinux_find_area(int maps, uint64_t address, struct clinux_area *area);
+/// Takes the capabilities of a mask out of the calling thread's effective set, or puts those that it
+/// is permitted back (capset(2)).
+int clinux_change_effective_capabilities(uint64_t mask, int add);
 /// Wall-clock time since the epoch in microseconds.
+int clinux_fork(void);
+
 int64_t clinux_wall_clock_microseconds(void);
 /// Monotonic time in nanoseconds.
 int64_t clinux_monotonic_nanoseconds(void);

@@ -179,6 +179,9 @@ struct vfio_iommu_type1_dma_map {
 #define VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP 0x1
 #define VFIO_DMA_UNMAP_FLAG_ALL 0x2
 #define VFIO_DMA_UNMAP_FLAG_VADDR 0x4
+#define VFIO_IOMMU_DIRTY_PAGES_FLAG_START 0x1
+#define VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP 0x2
+#define VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP 0x4
 struct vfio_iommu_type1_dma_unmap {
   uint32_t argsz, flags;
   uint64_t iova, size;

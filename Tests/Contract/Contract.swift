@@ -1,0 +1,25 @@
+/// All cases of the contract, in the order of section 12 of the reference.
+package enum Contract {
+  package static let sections: [ContractSection] = [
+    objects,
+    framing,
+    groups,
+    binding,
+    attaching,
+    resetInformation,
+    hotReset,
+    functionReset,
+    configSpace,
+    regions,
+    interrupts,
+    ioasMappings,
+    type1Mappings,
+    iommufdAsContainer,
+    noIOMMU,
+    tokens,
+    kvmDevice,
+  ]
+
+  /// Every case.
+  package static var cases: [ContractCase] { sections.flatMap(\.cases) }
+}
