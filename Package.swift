@@ -45,6 +45,7 @@ let package = Package(
     .systemLibrary(name: "CGLib", pkgConfig: "glib-2.0", providers: [.apt(["libglib2.0-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CJSON", pkgConfig: "json-c", providers: [.apt(["libjson-c-dev"])]),
+    .systemLibrary(name: "CPCI", pkgConfig: "libpci", providers: [.apt(["libpci-dev"])]),
     .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "CTwin"),
 
@@ -52,7 +53,7 @@ let package = Package(
     room("Tracing", ["CLinux", "HostKernel", system]),
     room("PCI"),
     room("SimulatedKernel", ["CLinux", "CYAML", "Tracing", "PCI", "HostKernel", system]),
-    room("VFIO", ["CLinux", "Tracing", "PCI", "HostKernel", system]),
+    room("VFIO", ["CLinux", "CPCI", "Tracing", "PCI", "HostKernel", system]),
     room("EventLoop", ["CGLib", "HostKernel"]),
     room("Hypervisor", ["CLinux", "HostKernel", system]),
     room(
@@ -82,7 +83,8 @@ let package = Package(
       ["CTwin", "CLinux", "HostKernel", "PCI", "SimulatedKernel", "Tracing", system]),
 
     .target(
-      name: "Contract", dependencies: ["CLinux", "PCI", "HostKernel", "SimulatedKernel", system],
+      name: "Contract",
+      dependencies: ["CLinux", "PCI", "HostKernel", "SimulatedKernel", "TestSupport", system],
       path: "Tests/Contract", exclude: ["README.md"], swiftSettings: strict),
     program(
       "swiftvmm-contract", ["Contract", "HostKernel", "PCI", "SimulatedKernel", argumentParser]),

@@ -109,11 +109,12 @@ int clinux_dup(int fd) {
   return copy < 0 ? -errno : copy;
 }
 
-int clinux_stat(const char *path, uint64_t *device) {
+int clinux_stat(const char *path, uint64_t *device, int64_t *size) {
   struct stat status;
   if (stat(path, &status) < 0)
     return -errno;
   *device = S_ISCHR(status.st_mode) ? status.st_rdev : 0;
+  *size = S_ISREG(status.st_mode) ? status.st_size : -1;
   return 0;
 }
 

@@ -63,8 +63,13 @@ package enum FileAccess: Sendable {
 package struct FileStatus: Sendable, Equatable {
   /// Major and minor number of a character device, else nil.
   package var device: DeviceNumber?
+  /// Length in bytes of a regular file of the user, else nil.
+  package var size: UInt64?
 
-  package init(device: DeviceNumber? = nil) { self.device = device }
+  package init(device: DeviceNumber? = nil, size: UInt64? = nil) {
+    self.device = device
+    self.size = size
+  }
 }
 
 /// Major and minor number of a device node, as in a sysfs `dev` file.

@@ -17,3 +17,19 @@ package struct HostMapping: ~Copyable, Sendable {
 
   deinit { kernel.unmap(address: address, length: length) }
 }
+
+extension HostMapping {
+  /// Reads the start of a file into writable memory until either ends. Throws as `pread(2)`.
+  package borrowing func fill(from file: borrowing HostDescriptor) throws(Errno) {
+    var done = 0
+    while done < length {
+      // Inside the mapping, which lives for as long as this call.
+      let rest = unsafe UnsafeMutableRawBufferPointer(
+        start: UnsafeMutableRawPointer(bitPattern: address &+ UInt(done)), count: length - done)
+      var span = unsafe rest.mutableBytes
+      let arrived = try file.kernel.read(file.rawValue, into: &span, at: UInt64(done))
+      guard arrived > 0 else { break }
+      done += arrived
+    }
+  }
+}

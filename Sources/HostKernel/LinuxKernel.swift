@@ -64,8 +64,9 @@ package final class LinuxKernel: HostKernel {
 
   package func status(of path: String) throws(Errno) -> FileStatus {
     var device: UInt64 = 0
-    _ = try checked(unsafe clinux_stat(path, &device))
-    guard device != 0 else { return FileStatus() }
+    var size: Int64 = -1
+    _ = try checked(unsafe clinux_stat(path, &device, &size))
+    guard device != 0 else { return FileStatus(size: UInt64(exactly: size)) }
     return FileStatus(
       device: DeviceNumber(major: clinux_major(device), minor: clinux_minor(device)))
   }

@@ -10,7 +10,6 @@ package struct BARDescription: Equatable, Sendable {
   /// 0 to 5.
   package let index: Int
   package let kind: Kind
-  package let isPrefetchable: Bool
   /// Bytes, a power of two.
   package let size: UInt64
   /// The low bits of the register, which say what kind of BAR it is.
@@ -25,7 +24,6 @@ package struct BARDescription: Equatable, Sendable {
     self.index = index
     self.size = size
     kind = isIO ? .io : is64Bit ? .memory64 : .memory32
-    isPrefetchable = !isIO && dword & 1 << 3 != 0
     typeBits = dword & (isIO ? 0x3 : is64Bit ? 0xf : 0xb)
   }
 

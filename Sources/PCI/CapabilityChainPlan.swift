@@ -33,15 +33,14 @@ package struct CapabilityChainPlan: Equatable, Sendable {
     return plan
   }
 
-  /// Links the kept extended capabilities, by default all but those that no guest sees. The next
-  /// pointers of all headers become ours, and all of the first header; nothing does when the host has
-  /// no chain.
+  /// Links the kept extended capabilities. The next pointers of all headers become ours, and all of
+  /// the first header; nothing does when the host has no chain.
   ///
   /// When the first capability is dropped, its header stays as the start of the chain with id and
   /// version 0. `rewriting` gives the fields that are changed in a kept capability.
   package static func extended(
     _ walk: CapabilityWalk.Extended,
-    isKept: (CapabilityWalk.ExtendedCapability) -> Bool = { !$0.id.isAlwaysHidden },
+    isKept: (CapabilityWalk.ExtendedCapability) -> Bool,
     rewriting: (CapabilityWalk.ExtendedCapability) -> [ConfigEdit] = { _ in [] }
   ) -> CapabilityChainPlan {
     var plan = CapabilityChainPlan()

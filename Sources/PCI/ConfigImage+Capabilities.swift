@@ -6,11 +6,6 @@ extension ConfigImage {
     return max(0, (starts.filter { $0 > offset }.min() ?? 0x100) - offset)
   }
 
-  /// A 16-bit register of the copy.
-  func word(at offset: Int) -> UInt16 {
-    UInt16(truncatingIfNeeded: read(offset: offset, length: 2))
-  }
-
   /// A 32-bit register of the copy.
   func dword(at offset: Int) -> UInt32 { read(offset: offset, length: 4) }
 }

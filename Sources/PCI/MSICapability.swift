@@ -7,34 +7,19 @@ package struct MSICapability: Equatable, Sendable {
   /// Vectors that the function can use, a power of two up to 32.
   package let vectorCount: Int
 
-  /// What the device writes to raise a vector.
-  package struct Message: Equatable, Sendable {
-    package let address: UInt64
-    package let data: UInt32
-
-    package init(address: UInt64, data: UInt32) {
-      self.address = address
-      self.data = data
-    }
-  }
-
   // Fields of the control register.
   private static let enable: UInt32 = 0x1
   private static let enabledCountMask: UInt32 = 0x70
   private static let is64BitFlag: UInt32 = 0x80
   private static let hasMasksFlag: UInt32 = 0x100
 
-  /// Decodes the shape from a control register read at `offset + 2`.
-  package init(control: UInt16, at offset: Int) {
-    self.offset = offset
-    is64Bit = UInt32(control) & Self.is64BitFlag != 0
-    hasMasks = UInt32(control) & Self.hasMasksFlag != 0
-    vectorCount = 1 << min(5, Int(control >> 1 & 7))
-  }
-
-  /// Decodes the shape from a copy of config space.
+  /// Decodes the shape from the control register in a copy of config space.
   package init(in image: ConfigImage, at offset: Int) {
-    self.init(control: image.word(at: offset + 2), at: offset)
+    self.offset = offset
+    let control = image.read(offset: offset + 2, length: 2)
+    is64Bit = control & Self.is64BitFlag != 0
+    hasMasks = control & Self.hasMasksFlag != 0
+    vectorCount = 1 << min(5, Int(control >> 1 & 7))
   }
 
   /// Length in bytes as QEMU emulates it.
@@ -42,8 +27,6 @@ package struct MSICapability: Equatable, Sendable {
 
   /// Offset of the 16-bit message data.
   private var dataOffset: Int { offset + (is64Bit ? 0xc : 8) }
-
-  // MARK: - Set-up
 
   /// Makes the capability ours, disabled and with nothing programmed, and lets the guest write what
   /// it may; bytes of the next capability are left alone.
@@ -82,35 +65,5 @@ package struct MSICapability: Equatable, Sendable {
     for place in start..<max(start, end) {
       image.set(place, image.byte(at: place) & ~image.emulated[place])
     }
-  }
-
-  // MARK: - State
-
-  /// Whether the guest has MSI on.
-  package func isEnabled(in image: ConfigImage) -> Bool { control(in: image) & Self.enable != 0 }
-
-  /// Vectors that the guest lets the function use: never more than it has.
-  package func enabledVectorCount(in image: ConfigImage) -> Int {
-    min(vectorCount, 1 << Int((control(in: image) & Self.enabledCountMask) >> 4))
-  }
-
-  /// The message of a vector: the data's low bits are the vector's number when there are several.
-  package func message(for vector: Int, in image: ConfigImage) -> Message {
-    let high = is64Bit ? UInt64(image.dword(at: offset + 8)) << 32 : 0
-    let numbers = UInt32(truncatingIfNeeded: enabledVectorCount(in: image) - 1)
-    let data = image.read(offset: dataOffset, length: 2)
-    return Message(
-      address: high | UInt64(image.dword(at: offset + 4)),
-      data: data & ~numbers | UInt32(truncatingIfNeeded: vector) & numbers)
-  }
-
-  /// Whether the guest has masked a vector; never without mask bits.
-  package func isMasked(_ vector: Int, in image: ConfigImage) -> Bool {
-    guard hasMasks, (0..<vectorCount).contains(vector) else { return false }
-    return image.dword(at: dataOffset + 4) >> UInt32(vector) & 1 != 0
-  }
-
-  private func control(in image: ConfigImage) -> UInt32 {
-    image.read(offset: offset + 2, length: 2)
   }
 }

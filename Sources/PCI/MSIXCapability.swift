@@ -11,9 +11,6 @@ package struct MSIXCapability: Equatable, Sendable {
   package struct Registers: Equatable, Sendable {
     /// Entries in the table, 1 to 2048.
     package let vectorCount: Int
-    package let isEnabled: Bool
-    /// Whether all vectors are masked at once.
-    package let isFunctionMasked: Bool
     /// The BAR that holds the table. Only 0 to 5 exist; 6 and 7 are reserved.
     package let tableBAR: Int
     /// Bytes into that BAR, a multiple of 8.
@@ -26,8 +23,6 @@ package struct MSIXCapability: Equatable, Sendable {
     /// Decodes what is read at +2 (16 bits), +4 and +8 (32 bits each).
     package init(control: UInt16, table: UInt32, pending: UInt32) {
       vectorCount = Int(control & 0x7ff) + 1
-      isEnabled = control & 1 << 15 != 0
-      isFunctionMasked = control & 1 << 14 != 0
       tableBAR = Int(table & 7)
       tableOffset = UInt64(table & ~7)
       pendingBAR = Int(pending & 7)
@@ -36,16 +31,6 @@ package struct MSIXCapability: Equatable, Sendable {
 
     /// Length of the table in bytes, 16 for each entry.
     package var tableLength: UInt64 { UInt64(vectorCount) * 16 }
-
-    /// Length of the pending bits in bytes, whole 64-bit words.
-    package var pendingLength: UInt64 { UInt64((vectorCount + 63) / 64) * 8 }
-  }
-
-  /// The registers in a copy of config space.
-  package func registers(in image: ConfigImage) -> Registers {
-    Registers(
-      control: image.word(at: offset + 2), table: image.dword(at: offset + 4),
-      pending: image.dword(at: offset + 8))
   }
 
   /// Makes the capability ours, disabled; a guest writes enable and function mask. Bytes of the next
@@ -53,7 +38,7 @@ package struct MSIXCapability: Equatable, Sendable {
   package func emulate(in image: inout ConfigImage) {
     let span = min(Self.length, image.capabilitySpan(at: offset))
     image.emulate(offset, count: span)
-    let entries = UInt32(registers(in: image).vectorCount - 1)
+    let entries = image.read(offset: offset + 2, length: 2) & 0x7ff
     image.apply(
       ConfigEdit(offset: offset + 2, value: entries, mask: 0xffff, writable: 0xc000)
         .clipped(to: offset + span))

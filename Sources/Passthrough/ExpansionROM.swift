@@ -3,8 +3,8 @@ internal import SystemPackage
 internal import Tracing
 internal import VFIO
 
-/// The expansion ROM of an assigned function, read from the host device once, at the guest's first
-/// read. Writes are ignored. Used under the machine lock.
+/// The expansion ROM of a host function, read from the device once, at the guest's first read. Writes
+/// are ignored. Used under the machine lock.
 package final class ExpansionROM: MemoryHandler {
   private let device: VFIODevice
   private let environment: FunctionEnvironment
@@ -13,20 +13,20 @@ package final class ExpansionROM: MemoryHandler {
 
   private static let regionIndex = 6
 
-  /// A ROM of `size` bytes, a power of two; `contents` comes from a file, nil from the device.
-  init(size: Int, contents: [UInt8]?, device: VFIODevice, environment: FunctionEnvironment) {
+  /// A ROM of `size` bytes, a power of two.
+  init(size: Int, device: VFIODevice, environment: FunctionEnvironment) {
     self.size = size
-    self.bytes = contents
     self.device = device
     self.environment = environment
   }
 
+  /// Bytes that the device has not given read as ones, those beyond its ROM region as zeros.
   package func read(offset: UInt64, size: Int) -> UInt64 {
     let bytes = loaded()
     var value: UInt64 = 0
     for place in 0..<UInt64(min(max(size, 0), 8)) {
       let (index, overflow) = offset.addingReportingOverflow(place)
-      let byte = !overflow && index < UInt64(bytes.count) ? bytes[Int(index)] : 0xff
+      let byte = !overflow && index < UInt64(bytes.count) ? bytes[Int(index)] : 0
       value |= UInt64(byte) << (8 * place)
     }
     environment.tracer.emit(
@@ -49,7 +49,10 @@ package final class ExpansionROM: MemoryHandler {
           .text(device.name), .number(region.size), .number(region.fileOffset),
           .number(region.flags),
         ])
-      contents = try device.readBytes(region, count: min(size, Int(clamping: region.size)))
+      let count = min(size, Int(clamping: region.size))
+      contents = [UInt8](repeating: 0xff, count: count)
+      let given = try device.readBytes(region, count: count)
+      contents.replaceSubrange(0..<given.count, with: given)
     } catch {
       environment.diagnostics.error(
         "vfio-pci: Cannot read device rom at \(device.name): \(error.description)")

@@ -64,10 +64,9 @@ extension PassthroughFunction {
 
   /// Puts each memory BAR and the ROM where the copy says, all in one update of the guest's memory.
   func updateMappings() {
-    let isPowered =
-      powerManagement.map { image.read(offset: $0.controlOffset, length: 2) & 3 == 0 } ?? true
+    let isPowered = powerManagement.map { $0.powerState(in: image) == 0 } ?? true
     environment.addressSpace.update {
-      for bar in bars where bar.kind != .io {
+      for bar in barLayout.bars where bar.kind != .io {
         regions[bar.index].setAddress(isPowered ? bar.mappedAddress(in: image) : nil)
       }
       placeROM(isPowered: isPowered)

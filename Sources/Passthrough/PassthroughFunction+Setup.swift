@@ -14,24 +14,27 @@ extension PassthroughFunction {
     let headerType = image.byte(at: 0x0e)
     image.set(0x0e, options.isMultifunction ? headerType | 0x80 : headerType & 0x7f)
     image.makeCommandWritable()
-    for offset in stride(from: 0x10, to: 0x28, by: 4) {
-      image.emulate(offset, mask: UInt32.max)
-      image.set(offset, UInt32(0))
-    }
-    image.emulate(0x30, mask: UInt32.max)
-    image.set(0x30, UInt32(0))
-    try setUpROM()
-    for region in regions where region.info.size > 0 {
-      let dword = try rawRead(0x10 + 4 * region.index, 4)
-      guard let bar = BARDescription(index: region.index, dword: dword, size: region.info.size)
-      else { continue }
-      bars.append(bar)
-      bar.install(in: &image)
-    }
+    image.apply(ConfigEdit(offset: ExpansionROMBAR.offset, value: 0, mask: .max))
+    try setUpHostROM()
+    try setUpBARs()
     try setUpMSIX()
     for region in regions where region.info.size > 0 {
-      let isMemory = bars.contains { $0.index == region.index && $0.kind != .io }
-      region.enterGuest(isMemory: isMemory)
+      region.enterGuest(isMemory: barLayout[region.index].map { $0.kind != .io } ?? false)
+    }
+  }
+
+  /// Reads what kind of BAR each region has on the host and puts the BARs into the copy.
+  private func setUpBARs() throws(AssignmentError.Failure) {
+    var dwords: [UInt32] = []
+    for region in regions {
+      dwords.append(region.info.size > 0 ? try rawRead(0x10 + 4 * region.index, 4) : 0)
+    }
+    barLayout = BARLayout(sizes: regions.map(\.info.size), dwords: dwords)
+    barLayout.install(in: &image)
+    for index in barLayout.unusable {
+      environment.diagnostics.warning(
+        "vfio \(name): the host reports 0x\(String(regions[index].info.size, radix: 16)) bytes for "
+          + "BAR \(index), which no BAR can have: the guest does not get it")
     }
   }
 
@@ -50,10 +53,8 @@ extension PassthroughFunction {
     do throws(Errno) { interrupt = try device.interruptInfo(2) } catch {
       throw .noMSIXInterrupt(error)
     }
-    let layout = MSIXLayout(
-      position: position, entries: Int(control & 0x7ff) + 1, tableBAR: Int(table & 7),
-      tableOffset: UInt64(table & ~7), pendingBAR: Int(pending & 7),
-      pendingOffset: UInt64(pending & ~7))
+    let layout = MSIXCapability.Registers(
+      control: UInt16(truncatingIfNeeded: control), table: table, pending: pending)
     guard layout.tableBAR < 6, layout.pendingBAR < 6 else {
       throw .invalidMSIX(
         "invalid MSI-X BIR, table_bar=\(layout.tableBAR) pba_bar=\(layout.pendingBAR)")
@@ -63,12 +64,12 @@ extension PassthroughFunction {
       throw .invalidMSIX(
         "hardware reports invalid configuration, MSIX PBA outside of specified BAR")
     }
-    msixLayout = layout
+    msix = layout
     environment.tracer.emit(
       .vfioMsixEarlySetup,
       [
         .text(name), .number(position), .number(layout.tableBAR), .number(layout.tableOffset),
-        .number(layout.entries), .flag(interrupt.isNotResizable),
+        .number(layout.vectorCount), .flag(interrupt.isNotResizable),
       ])
     let region = regions[layout.tableBAR]
     guard !region.info.isMSIXMappable,
@@ -87,7 +88,7 @@ extension PassthroughFunction {
   }
 
   /// Reads the device's config space behind the trace, as `size` little-endian bytes.
-  private func rawRead(
+  func rawRead(
     _ offset: Int, _ size: Int
   ) throws(AssignmentError.Failure) -> UInt32 {
     do throws(Errno) {
@@ -96,65 +97,6 @@ extension PassthroughFunction {
     } catch {
       throw .cannotReadConfig(error)
     }
-  }
-
-  // MARK: - ROM
-
-  /// Gives the guest a ROM BAR: from the file asked for, or as large as the host's.
-  private func setUpROM() throws(AssignmentError.Failure) {
-    guard options.isROMBarEnabled else { return }
-    if let path = options.romFile {
-      guard !path.isEmpty else { return }
-      let contents: [UInt8]
-      do throws(Errno) { contents = try environment.kernel.contents(of: path) } catch {
-        throw .romFile(path: path, error)
-      }
-      guard !contents.isEmpty else { return }
-      let size = max(2048, UInt64(contents.count).roundedUpToPowerOfTwo)
-      installROM(size: size, contents: contents)
-      return
-    }
-    let original = try rawRead(0x30, 4)
-    try rawWrite(0x30, 0xffff_f800)
-    let mask = try rawRead(0x30, 4) & 0xffff_f800
-    try rawWrite(0x30, original)
-    guard mask != 0 else { return }
-    let size = UInt64(~mask &+ 1)
-    environment.tracer.emit(.vfioPciSizeRom, [.text(name), .number(size)])
-    installROM(size: size, contents: nil)
-  }
-
-  private func rawWrite(
-    _ offset: Int, _ value: UInt32
-  ) throws(AssignmentError.Failure) {
-    do throws(Errno) {
-      try device.writeWord(configRegion, at: UInt64(offset), size: 4, value: UInt64(value))
-    } catch {
-      throw .cannotReadConfig(error)
-    }
-  }
-
-  private func installROM(size: UInt64, contents: [UInt8]?) {
-    let handler = ExpansionROM(
-      size: Int(size), contents: contents, device: device, environment: environment)
-    image.makeWritable(0x30, mask: ~UInt32(truncatingIfNeeded: size - 1) & 0xffff_f800 | 1)
-    let place = environment.addressSpace.add(
-      MemoryRegion(
-        name: "\(name) ROM", base: 0, size: size, priority: 1, kind: .io(handler),
-        isEnabled: false))
-    rom = (handler, size, place)
-  }
-
-  /// Puts the ROM where its BAR in the copy says, if memory and the ROM itself are enabled.
-  func placeROM(isPowered: Bool) {
-    guard let rom, let place = rom.place else { return }
-    let value = image.read(offset: 0x30, length: 4)
-    let address = UInt64(value & 0xffff_f800)
-    let isOn =
-      isPowered && value & 1 != 0 && address != 0
-      && image.read(offset: 0x04, length: 2) & 2 != 0
-    if isOn { environment.addressSpace.move(place, to: address) }
-    environment.addressSpace.setEnabled(place, isOn)
   }
 
   // MARK: - Capabilities
@@ -166,32 +108,35 @@ extension PassthroughFunction {
     let placement: PCIeCapability.Placement = isOnRootBus ? .rootComplex : .behindPort
     for capability in walk.capabilities.reversed() { try learn(capability) }
     let original = image
-    let plan = CapabilityChainPlan.standard(walk) { capability in
-      capability.id != .pcie
-        || PCIeCapability(in: original, at: capability.offset).isShown(placement)
+    func pcie(_ capability: CapabilityWalk.StandardCapability) -> PCIeCapability? {
+      capability.id == .pcie ? PCIeCapability(in: original, at: capability.offset) : nil
     }
+    let plan = CapabilityChainPlan.standard(
+      walk, isKept: { pcie($0)?.isShown(placement) ?? true },
+      rewriting: { pcie($0)?.edits(for: placement) ?? [] })
     plan.apply(to: &image)
-    for capability in walk.capabilities where capability.id == .pcie {
-      for edit in PCIeCapability(in: original, at: capability.offset).edits(for: placement) {
-        image.apply(edit)
-      }
-    }
     setUpMessageInterrupts(walk)
     abilities.hasReset = device.hasReset
     setUpExtendedCapabilities()
   }
 
-  /// Hides what a guest cannot use: what the kernel has blanked, SR-IOV and ARI.
+  /// Hides what a guest cannot use, and shows each resizable BAR with its present size only; hidden
+  /// without a trace when that size cannot be shown.
   private func setUpExtendedCapabilities() {
     let walk = CapabilityWalk.extended(in: image.values)
-    guard !walk.capabilities.isEmpty else { return }
-    let hidden: Set<ExtendedCapabilityID> = [.null, .sriov, .ari]
-    for capability in walk.capabilities where hidden.contains(capability.id) {
+    for capability in walk.capabilities where capability.id.isAlwaysHidden {
       environment.tracer.emit(
         .vfioAddExtCapDropped,
         [.text(name), .number(capability.id.rawValue), .number(capability.offset)])
     }
-    CapabilityChainPlan.extended(walk) { !hidden.contains($0.id) }.apply(to: &image)
+    let original = image
+    func edits(_ capability: CapabilityWalk.ExtendedCapability) -> [ConfigEdit]? {
+      guard capability.id == .resizableBAR else { return [] }
+      return ResizableBARCapability(in: original, capability).edits
+    }
+    let plan = CapabilityChainPlan.extended(
+      walk, isKept: { !$0.id.isAlwaysHidden && edits($0) != nil }, rewriting: { edits($0) ?? [] })
+    plan.apply(to: &image)
   }
 
   /// Notes what one capability says about resets and interrupts.
@@ -235,15 +180,15 @@ extension PassthroughFunction {
       case .msix:
         MSIXCapability(at: capability.offset).emulate(in: &image)
       case .powerManagement:
-        image.makeWritable(capability.offset + 4, mask: UInt8(3))
+        PowerManagementCapability(in: image, at: capability.offset).trackPowerState(in: &image)
       default:
         break
       }
     }
-    guard let layout = msixLayout else { return }
-    let table = MSIXTable(entries: layout.entries)
+    guard let msix else { return }
+    let table = MSIXTable(entries: msix.vectorCount)
     msixTable = table
-    regions[layout.tableBAR].overlay(
-      table, name: "\(name) msix-table", offset: layout.tableOffset, size: layout.tableSize)
+    regions[msix.tableBAR].overlay(
+      table, name: "\(name) msix-table", offset: msix.tableOffset, size: msix.tableLength)
   }
 }

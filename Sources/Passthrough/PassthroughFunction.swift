@@ -19,14 +19,17 @@ package final class PassthroughFunction: PCIFunction {
   let options: FunctionOptions
   let configRegion: RegionInfo
   var image: ConfigImage
-  var bars: [BARDescription] = []
+  var barLayout = BARLayout(sizes: [], dwords: [])
   var regions: [AssignedRegion] = []
   var interrupt: INTxInterrupt
   var abilities = ResetAbility(hasReset: false, hasFLR: false, hasPMReset: false)
   var powerManagement: PowerManagementCapability?
-  var msixLayout: MSIXLayout?
+  /// The host's MSI-X registers, if the function has the capability.
+  var msix: MSIXCapability.Registers?
   var msixTable: MSIXTable?
-  var rom: (handler: ExpansionROM, size: UInt64, place: RegionID?)?
+  var rom: GuestROM?
+  /// The contents of a ROM that comes from a file; the guest's memory holds on to it until `deinit`.
+  var romMemory: HostMapping?
   private var notifiers: [HostNotifier] = []
   /// Called at each machine-level or guest-asked reset of this function; set by its owner.
   package var onReset: (PassthroughFunction) -> Void = { _ in }
@@ -37,7 +40,7 @@ package final class PassthroughFunction: PCIFunction {
   package var ability: ResetAbility { abilities }
 
   /// Realizes an attached function, in QEMU's order: regions, config space, capabilities, interrupts,
-  /// notifiers. Throws with nothing left behind.
+  /// notifiers, a ROM from a file. Throws with nothing left behind.
   package init(
     device: VFIODevice, options: FunctionOptions, place: any FunctionPlace, isOnRootBus: Bool,
     environment: FunctionEnvironment
@@ -93,13 +96,14 @@ package final class PassthroughFunction: PCIFunction {
     if readConfig(offset: 0x3d, length: 1) != 0 { try enableINTx() }
     if hasErrorInterrupt { notify(index: 3) { $0.hostReportsError() } }
     if interruptExists(4) { notify(index: 4) { $0.hostWantsDeviceBack() } }
+    try setUpROMFile()
   }
 
   /// Takes the BARs and the ROM out of the guest, which holds on to them, and unties what the regions
   /// and the interrupt know of each other.
   deinit {
     for region in regions { region.leaveGuest() }
-    if let place = rom?.place { environment.addressSpace.remove(place) }
+    if let rom { environment.addressSpace.remove(rom.place) }
   }
 
   private static func regionInfo(

@@ -136,6 +136,7 @@ package final class ResetCoordinator {
 
   /// Names each function that stands in the way, and who has it.
   private func report(_ blockers: [HotResetPlan.Blocker], of function: PassthroughFunction) {
+    let names = PCINames()
     for blocker in blockers {
       let path = HostDevicePath(pciAddress: blocker.address.description)
       if let group = blocker.group {
@@ -147,12 +148,10 @@ package final class ResetCoordinator {
           "vfio: Cannot reset device \(function.name), "
             + "depends on device \(blocker.address) which is not owned.")
       }
-      let holder =
-        path.driver(on: environment.kernel).map { "is bound to the driver \($0)" }
-        ?? "is bound to no driver"
+      let state = path.function(on: environment.kernel).state(names: names)
       environment.diagnostics.hint(
-        "\(blocker.address) shares the reset and \(holder): assign it to this machine too, or leave "
-          + "the function without reset.")
+        "\(state) and shares the reset: assign it to this machine too, or leave the function without "
+          + "reset.")
     }
   }
 

@@ -6,6 +6,7 @@ extension AssignmentError {
     switch failure {
     case .noSuchHostDevice(let path, let error):
       "vfio \(path): no such host device: \(error.description)"
+    case .romFile: failure.message
     default:
       "vfio \(device): \(failure.message)"
     }
@@ -13,7 +14,10 @@ extension AssignmentError {
 
   /// Who is at fault and what to do, each line without a prefix; the first is QEMU's hint if it has
   /// one.
-  package var hints: [String] { failure.hints(for: device) }
+  package var hints: [String] { hints(names: PCINames()) }
+
+  /// The hints with the names of functions from a list.
+  package func hints(names: PCINames) -> [String] { failure.hints(names: names) }
 }
 
 extension AssignmentError.Failure {
@@ -97,8 +101,8 @@ extension AssignmentError.Failure {
         + error.description
     case .noSlot(let text):
       text
-    case .romFile(let path, let error):
-      "failed to find romfile \"\(path)\": \(error.description)"
+    case .romFile(let path, let problem):
+      problem.message(path)
     }
   }
 
@@ -117,7 +121,7 @@ extension AssignmentError.Failure {
       + "-\(error.rawValue) (\(error.description))"
   }
 
-  func hints(for device: String) -> [String] {
+  func hints(names: PCINames) -> [String] {
     switch self {
     case .noSuchHostDevice:
       ["The host has no such function. List the host's functions with lspci -D."]
@@ -126,9 +130,9 @@ extension AssignmentError.Failure {
         "The function has no IOMMU group. Turn the IOMMU on in firmware and on the kernel command "
           + "line (intel_iommu=on for Intel)."
       ]
-    case .cannotOpenGroup(_, .noSuchFileOrDirectory, let driver),
-      .noVFIODirectory(_, _, let driver):
-      [Self.bindHint(device, driver)]
+    case .cannotOpenGroup(_, .noSuchFileOrDirectory, let function),
+      .noVFIODirectory(_, _, let function):
+      [Self.bindHint(function, names)]
     case .cannotOpenGroup(_, .permissionDenied, _), .cannotOpenDevice(_, .permissionDenied):
       ["Run as root, or give this user access to the nodes under /dev/vfio."]
     case .groupAlreadyOpen:
@@ -136,7 +140,7 @@ extension AssignmentError.Failure {
     case .groupNotViable(_, let blockers):
       [
         "Please ensure all devices within the iommu_group are bound to their vfio bus driver."
-      ] + Self.blockerHints(blockers)
+      ] + Self.blockerHints(blockers, names)
     case .cannotOpenContainer(.noSuchFileOrDirectory):
       ["The kernel offers no VFIO container. Load the module vfio."]
     case .noIOMMUType:
@@ -161,7 +165,7 @@ extension AssignmentError.Failure {
           + "another -device option: end that use."
       ]
     case .cannotBind(_, _, .notPermitted, let blockers) where !blockers.isEmpty:
-      Self.blockerHints(blockers)
+      Self.blockerHints(blockers, names)
     case .cannotBind(_, _, .notPermitted, _):
       [
         "Another iommufd or container owns the function's IOMMU group: give all functions of one "
@@ -171,24 +175,39 @@ extension AssignmentError.Failure {
       ["Descriptor \(iommufd) given as fd= is not an open /dev/iommu."]
     case .memoryListener(_, _, _, _, .noMemory, _):
       ["Locked memory is limited: raise the limit (ulimit -l) to at least the guest's memory."]
+    case .romFile:
+      [
+        "Give romfile= the path of an expansion ROM image. Leave it out for the function's own ROM; "
+          + "leave the path empty for none."
+      ]
     default:
       []
     }
   }
 
-  private static func bindHint(_ device: String, _ driver: String?) -> String {
-    let state =
-      driver.map { "\(device) is bound to the driver \($0)" }
-      ?? "\(device) is bound to no driver"
-    return "\(state). Bind it to vfio-pci: write vfio-pci to its driver_override in sysfs"
-      + (driver == nil ? "" : ", unbind \(driver ?? "")")
+  private static func bindHint(_ function: GroupMember, _ names: PCINames) -> String {
+    "\(function.state(names: names)). "
+      + "Bind it to vfio-pci: write vfio-pci to its driver_override in sysfs"
+      + (function.driver.map { ", unbind \($0)" } ?? "")
       + ", then write its address to drivers_probe."
   }
 
-  private static func blockerHints(_ blockers: [GroupMember]) -> [String] {
+  private static func blockerHints(_ blockers: [GroupMember], _ names: PCINames) -> [String] {
     blockers.map { blocker in
-      "\(blocker.name) of the same group is bound to the driver \(blocker.driver ?? "none"): "
-        + "bind it to vfio-pci or unbind it."
+      "\(blocker.state(" of the same group", names: names)): bind it to vfio-pci or unbind it."
+    }
+  }
+}
+
+extension AssignmentError.ROMFileProblem {
+  /// QEMU's sentence about the file, with the reason where there is one.
+  func message(_ path: String) -> String {
+    switch self {
+    case .notFound(let error): "failed to find romfile \"\(path)\": \(error.description)"
+    case .notAFile: "failed to load romfile \"\(path)\": not a regular file"
+    case .empty: "romfile \"\(path)\" is empty"
+    case .tooLarge: "romfile \"\(path)\" too large (size cannot exceed 2 GiB)"
+    case .unreadable(let error): "failed to load romfile \"\(path)\": \(error.description)"
     }
   }
 }

@@ -15,7 +15,7 @@ package struct AssignmentError: Error, Sendable, Equatable {
   package enum Failure: Error, Equatable {
     case noSuchHostDevice(path: String, Errno)
     case noIOMMUGroup(Errno)
-    case cannotOpenGroup(path: String, Errno, driver: String?)
+    case cannotOpenGroup(path: String, Errno, function: GroupMember)
     case groupAlreadyOpen(path: String)
     case groupStatus(group: Int, Errno)
     case groupNotViable(group: Int, blockers: [GroupMember])
@@ -27,7 +27,7 @@ package struct AssignmentError: Error, Sendable, Equatable {
     case alreadyAttached
     case noDeviceDescriptor(group: Int, Errno)
     case deviceInfo(Errno)
-    case noVFIODirectory(path: String, Errno, driver: String?)
+    case noVFIODirectory(path: String, Errno, function: GroupMember)
     case noDeviceNode(path: String, Errno)
     case cannotOpenDevice(path: String, Errno)
     case cannotOpenIOMMUFD(Errno)
@@ -50,7 +50,16 @@ package struct AssignmentError: Error, Sendable, Equatable {
     case cannotCreateEvent(Errno)
     case cannotMakeInterrupt(InterruptSetting, Errno)
     case noSlot(String)
-    case romFile(path: String, Errno)
+    case romFile(path: String, ROMFileProblem)
+  }
+
+  /// What is wrong with the file given as `romfile`.
+  package enum ROMFileProblem: Sendable, Equatable {
+    case notFound(Errno)
+    case notAFile
+    case empty
+    case tooLarge
+    case unreadable(Errno)
   }
 
   /// The kernel interface that a function is assigned through.

@@ -82,7 +82,7 @@ package final class DeviceAttacher {
     } catch .resourceBusy {
       throw .groupAlreadyOpen(path: node)
     } catch {
-      throw .cannotOpenGroup(path: node, error, driver: path.driver(on: kernel))
+      throw .cannotOpenGroup(path: node, error, function: path.function(on: kernel))
     }
     let isViable: Bool
     do throws(Errno) { isViable = try group.isViable() } catch {
@@ -206,11 +206,11 @@ package final class DeviceAttacher {
     let folder = "\(path.path)/vfio-dev"
     let names: [String]
     do throws(Errno) { names = try kernel.entries(of: folder) } catch {
-      throw .noVFIODirectory(path: folder, error, driver: path.driver(on: kernel))
+      throw .noVFIODirectory(path: folder, error, function: path.function(on: kernel))
     }
     guard let name = names.filter({ $0.hasPrefix("vfio") }).sorted().first else {
       throw .noVFIODirectory(
-        path: folder, .noSuchFileOrDirectory, driver: path.driver(on: kernel))
+        path: folder, .noSuchFileOrDirectory, function: path.function(on: kernel))
     }
     let numberFile = "\(folder)/\(name)/dev"
     let expected: DeviceNumber

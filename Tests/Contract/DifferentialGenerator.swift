@@ -1,3 +1,5 @@
+internal import TestSupport
+
 /// Makes random sequences of calls that are mostly valid: it begins with a common set-up, and picks
 /// ids and addresses from few values, so that calls meet each other's objects.
 struct DifferentialGenerator {

@@ -92,11 +92,13 @@ import Testing
     #expect(try kernel.link(at: folder.makeLink("long", to: long)) == long)
   }
 
-  @Test func aCharacterDeviceHasANumberAndAFileHasNone() throws {
+  @Test func aCharacterDeviceHasANumberAndAFileHasASize() throws {
     #expect(try kernel.status(of: "/dev/null").device == DeviceNumber(major: 1, minor: 3))
     let link = try folder.makeLink("null", to: "/dev/null")
     #expect(try kernel.status(of: link).device == DeviceNumber(major: 1, minor: 3))
-    #expect(try kernel.status(of: folder.makeFile("f")) == FileStatus())
+    #expect(try kernel.status(of: "/dev/null").size == nil)
+    #expect(try kernel.status(of: folder.makeFile("f")) == FileStatus(size: 0))
+    #expect(try kernel.status(of: folder.makeFile("g", [1, 2, 3])) == FileStatus(size: 3))
     #expect(try kernel.status(of: folder.path) == FileStatus())
   }
 

@@ -54,6 +54,27 @@ import Testing
     #expect(byte(at: second.address) == 0)
   }
 
+  @Test(arguments: [(0, 0), (1, 1), (5000, 5000), (0x2000, 0x2000), (0x3000, 0x2000)])
+  func memoryFilledFromAFileIsTheFileAndThenZero(_ size: UInt64, _ filled: UInt) throws {
+    let file = try memory("source", size)
+    let source = try HostMapping(
+      MappingRequest(descriptor: file.rawValue, length: 0x3000), on: kernel)
+    for place in 0..<UInt(size) { setByte(at: source.address + place, to: UInt8(place % 251 + 1)) }
+    let copy = try HostMapping(MappingRequest(descriptor: nil, length: 0x2000), on: kernel)
+    try copy.fill(from: file)
+    let address = copy.address
+    let wrong = (0..<0x2000 as Range<UInt>).filter { place in
+      byte(at: address + place) != (place < filled ? UInt8(place % 251 + 1) : 0)
+    }
+    #expect(wrong == [])
+  }
+
+  @Test func aFolderFillsNoMemory() throws {
+    let folder = try HostDescriptor(opening: "/", .readOnly, on: kernel)
+    let memory = try HostMapping(MappingRequest(descriptor: nil, length: 0x1000), on: kernel)
+    #expect(throws: Errno.isDirectory) { try memory.fill(from: folder) }
+  }
+
   @Test(arguments: [(true, true, "rw-s"), (true, false, "r--s"), (false, true, "-w-s")])
   func protectionIsWhatWasAskedFor(
     _ isReadable: Bool, _ isWritable: Bool, _ text: String

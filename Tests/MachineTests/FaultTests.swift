@@ -26,6 +26,10 @@ import Testing
       ["-object", "iommufd,id=i", "-device", "vfio-pci,host=0000:83:00.0,iommufd=i"]
     ),
     ("nvme-flr", ["-device", "vfio-pci,host=0000:83:00.0,x-no-mmap=on"]),
+    (
+      "nvme-flr",
+      ["-device", "vfio-pci,host=0000:83:00.0,romfile=\(Checkout.root)/machines/nvme-flr.yaml"]
+    ),
     ("native-driver-peer", ["-device", "vfio-pci,host=0000:81:00.0"]),
     (
       "native-driver-peer",

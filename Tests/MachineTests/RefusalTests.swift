@@ -22,20 +22,20 @@ import Testing
       rule: "a group with a function on a native driver is not viable and the function is named",
       host: "native-driver-peer", arguments: ["-device", "vfio-pci,host=0000:81:00.0"],
       message: "vfio 0000:81:00.0: group 12 is not viable",
-      hint: "0000:81:00.1 of the same group is bound to the driver e1000e"),
+      hint: "[8086:10d3]) of the same group is bound to the driver e1000e"),
     Refusal(
       rule: "a cdev whose group has a function on a native driver cannot be bound",
       host: "native-driver-peer",
       arguments: iommufd + ["-device", "vfio-pci,host=0000:81:00.0,iommufd=i"],
       message: "error bind device fd=N to iommufd=N: Operation not permitted",
-      hint: "0000:81:00.1 of the same group is bound to the driver e1000e"),
+      hint: "[8086:10d3]) of the same group is bound to the driver e1000e"),
     Refusal(
       rule: "a function on a native driver has no cdev and its driver is named",
       host: "native-driver-peer",
       arguments: iommufd + ["-device", "vfio-pci,host=0000:81:00.1,iommufd=i"],
       message: "vfio 0000:81:00.1: vfio /sys/bus/pci/devices/0000:81:00.1/vfio-dev: couldn't open "
         + "directory /sys/bus/pci/devices/0000:81:00.1/vfio-dev: No such file or directory",
-      hint: "0000:81:00.1 is bound to the driver e1000e"),
+      hint: "[8086:10d3]) is bound to the driver e1000e"),
     Refusal(
       rule: "a function that the host does not have is named by its path",
       arguments: ["-device", "vfio-pci,host=0000:99:00.0"],

@@ -52,6 +52,18 @@ import Tracing
     return machine.readPort(0xcfc, size: 4)
   }
 
+  /// Writes a dword of config space of a function on bus 0 through the ports.
+  func writeConfigDword(slot: UInt32, offset: UInt32, _ value: UInt32) {
+    machine.writePort(0xcf8, size: 4, value: 1 << 31 | slot << 11 | offset & 0xfc)
+    machine.writePort(0xcfc, size: 4, value: value)
+  }
+
+  /// Turns on the memory window to config space (`PCIEXBAR` of the host bridge) and gives its base.
+  func enableConfigWindow() -> UInt64 {
+    writeConfigDword(slot: 0, offset: 0x60, 0xb000_0001)
+    return 0xb000_0000
+  }
+
   /// The trace of one machine reset.
   func traceReset() -> [String] {
     trace.removeAll()

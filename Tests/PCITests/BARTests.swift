@@ -13,18 +13,17 @@ import Testing
 
   @Test(
     arguments: [
-      (0x0000_e001, 0x20, .io, false, 1, 1), (0x0000_e003, 0x20, .io, false, 1, 3),
-      (0xfe60_0000, 0x20000, .memory32, false, 1, 0), (0xfe60_0008, 0x10, .memory32, true, 1, 8),
-      (0xfe60_000c, 0x80_0000, .memory64, true, 2, 0xc), (0x4, 1 << 63, .memory64, false, 2, 4),
-      (0xfe60_0002, 0x1000, .memory32, false, 1, 2),
-    ] as [(UInt32, UInt64, BARDescription.Kind, Bool, Int, UInt32)])
+      (0x0000_e001, 0x20, .io, 1, 1), (0x0000_e003, 0x20, .io, 1, 3),
+      (0xfe60_0000, 0x20000, .memory32, 1, 0), (0xfe60_0008, 0x10, .memory32, 1, 8),
+      (0xfe60_000c, 0x80_0000, .memory64, 2, 0xc), (0x4, 1 << 63, .memory64, 2, 4),
+      (0xfe60_0002, 0x1000, .memory32, 1, 2),
+    ] as [(UInt32, UInt64, BARDescription.Kind, Int, UInt32)])
   func `The register's low bits tell the kind`(
-    dword: UInt32, size: UInt64, kind: BARDescription.Kind, isPrefetchable: Bool, registers: Int,
+    dword: UInt32, size: UInt64, kind: BARDescription.Kind, registers: Int,
     typeBits: UInt32
   ) throws {
     let bar = try #require(BARDescription(index: 2, dword: dword, size: size))
     #expect(bar.kind == kind)
-    #expect(bar.isPrefetchable == isPrefetchable)
     #expect(bar.registerCount == registers)
     #expect(bar.typeBits == typeBits)
     #expect(bar.offset == 0x18)

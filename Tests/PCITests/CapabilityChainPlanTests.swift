@@ -48,7 +48,7 @@ import Testing
     let standard = CapabilityWalk.standard(in: image.values)
     #expect(CapabilityChainPlan.standard(standard) { _ in true }.edits.isEmpty)
     let extended = CapabilityWalk.extended(in: image.values)
-    #expect(CapabilityChainPlan.extended(extended).edits.isEmpty)
+    #expect(CapabilityChainPlan.extended(extended) { !$0.id.isAlwaysHidden }.edits.isEmpty)
   }
 
   @Test func `A chain that is broken at its start is cut there`() throws {
@@ -59,7 +59,8 @@ import Testing
     for place in 0x100..<0x104 { bytes[place] = 0xff }
     var image = try #require(ConfigImage(hostBytes: bytes))
     CapabilityChainPlan.standard(CapabilityWalk.standard(in: bytes)) { _ in true }.apply(to: &image)
-    CapabilityChainPlan.extended(CapabilityWalk.extended(in: bytes)).apply(to: &image)
+    CapabilityChainPlan.extended(CapabilityWalk.extended(in: bytes)) { !$0.id.isAlwaysHidden }
+      .apply(to: &image)
     let view = image.guestView(of: bytes)
     #expect(view[0x34] == 0)
     #expect(Array(view[0x100..<0x104]) == [0, 0, 0, 0])
@@ -74,7 +75,9 @@ import Testing
       (0x0017, 1, 0x1a0), (0x0000, 0, 0x1c0),
     ])
     var image = try #require(fixture.image)
-    CapabilityChainPlan.extended(CapabilityWalk.extended(in: image.values)).apply(to: &image)
+    CapabilityChainPlan.extended(CapabilityWalk.extended(in: image.values)) {
+      !$0.id.isAlwaysHidden
+    }.apply(to: &image)
     let view = image.guestView(of: fixture.bytes)
     let walk = CapabilityWalk.extended(in: view)
     #expect(walk.capabilities.map(\.offset) == [0x100, 0x140, 0x1a0])
@@ -92,7 +95,7 @@ import Testing
     fixture.linkExtended([(0x000e, 1, 0x100), (0x0010, 1, 0x140), (0x000f, 1, 0x180)])
     var image = try #require(fixture.image)
     let walk = CapabilityWalk.extended(in: image.values)
-    CapabilityChainPlan.extended(walk).apply(to: &image)
+    CapabilityChainPlan.extended(walk) { !$0.id.isAlwaysHidden }.apply(to: &image)
     #expect(image.read(offset: 0x100, length: 4) == 0x1800_0000)
     var bare = try #require(fixture.image)
     CapabilityChainPlan.extended(walk) { _ in false }.apply(to: &bare)

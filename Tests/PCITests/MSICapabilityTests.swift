@@ -71,44 +71,6 @@ import Testing
     }
   }
 
-  @Test(arguments: [(0x0084, 8), (0x0004, 8)] as [(UInt16, Int)])
-  func `A message carries the vector in its low bits`(control: UInt16, most: Int) throws {
-    var image = try image(control: control)
-    let capability = MSICapability(in: image, at: Self.offset)
-    capability.emulate(in: &image)
-    #expect(!capability.isEnabled(in: image))
-    image.write(offset: 0x54, length: 4, value: 0xfee0_100f)
-    let is64Bit = control & 0x80 != 0
-    if is64Bit { image.write(offset: 0x58, length: 4, value: 0x12) }
-    image.write(offset: is64Bit ? 0x5c : 0x58, length: 2, value: 0x4033)
-    image.write(offset: 0x52, length: 2, value: 0x21)
-    #expect(capability.isEnabled(in: image))
-    #expect(capability.enabledVectorCount(in: image) == 4)
-    let address: UInt64 = is64Bit ? 0x12_fee0_100c : 0xfee0_100c
-    #expect(
-      capability.message(for: 0, in: image)
-        == MSICapability.Message(address: address, data: 0x4030))
-    #expect(capability.message(for: 2, in: image).data == 0x4032)
-    #expect(capability.message(for: 7, in: image).data == 0x4033)
-    // One vector: the data is the guest's alone.
-    image.write(offset: 0x52, length: 2, value: 0x01)
-    #expect(capability.message(for: 0, in: image).data == 0x4033)
-    // More than the function has: as many as it has.
-    image.write(offset: 0x52, length: 2, value: 0x71)
-    #expect(capability.enabledVectorCount(in: image) == 4)
-  }
-
-  @Test func `A vector is masked by its bit, never without mask bits`() throws {
-    var image = try image(control: 0x0186)
-    let capability = MSICapability(in: image, at: Self.offset)
-    capability.emulate(in: &image)
-    image.write(offset: 0x60, length: 4, value: 0xffff_ff81)
-    let masked = (-1...40).filter { capability.isMasked($0, in: image) }
-    #expect(masked == [0, 7])
-    let bare = MSICapability(control: 0x0086, at: Self.offset)
-    #expect(!bare.isMasked(0, in: image))
-  }
-
   @Test(arguments: [0x54, 0x58, 0x64])
   func `The next capability is not touched`(next: Int) throws {
     var image = try image(control: 0x018a, next: next)

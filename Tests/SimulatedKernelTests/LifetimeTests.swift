@@ -31,9 +31,14 @@ struct LifetimeTests {
 
   /// A group with a native container and mappings, and a group with an iommufd in its place.
   private func openGroups(_ host: ContractHost) throws {
-    let (container, group) = try ContractType1Tests.usable(host)
-    _ = try host.device(group, ContractGroupTests.name)
-    try ContractGroupTests.mapDMA(host, container, try host.memory(), at: 0)
+    let container = try host.container()
+    _ = try host.device(try host.usableGroup(14, container: container), "\(ContractHost.n)")
+    var mapping = vfio_iommu_type1_dma_map()
+    mapping.argsz = 32
+    mapping.flags = 3
+    mapping.vaddr = try host.memory()
+    mapping.size = 4096
+    try host.kernel.control(container, UInt(VFIO_IOMMU_MAP_DMA), on: &mapping)
 
     let other = try host.group(16)
     try host.setContainer(other, try host.iommufd())

@@ -1,5 +1,6 @@
 import Glibc
 import HostKernel
+import TestSupport
 import Testing
 
 @testable import Tracing

@@ -7,6 +7,9 @@ import VFIO
   private static let folder = "/sys/bus/pci/devices/0000:82:00.0/vfio-dev"
   private static let blocker = GroupMember(name: "0000:81:00.1", driver: "e1000e")
 
+  private static let nvme = GroupMember(name: "0000:82:00.0", driver: "nvme")
+  private static let unbound = GroupMember(name: "0000:82:00.0", driver: nil)
+
   /// The failures behind the lines that QEMU wrote, by the name of their recording.
   private static let recorded: [String: AssignmentError] = [
     "err-not-viable": AssignmentError(
@@ -14,10 +17,10 @@ import VFIO
     "err-not-viable-iommufd": AssignmentError(
       "0000:81:00.0", .cannotBind(device: 21, iommufd: 20, .notPermitted, blockers: [blocker])),
     "err-not-bound": AssignmentError(
-      "0000:82:00.0", .noVFIODirectory(path: folder, .noSuchFileOrDirectory, driver: "nvme")),
+      "0000:82:00.0", .noVFIODirectory(path: folder, .noSuchFileOrDirectory, function: nvme)),
     "err-not-bound-legacy": AssignmentError(
       "0000:82:00.0",
-      .cannotOpenGroup(path: "/dev/vfio/13", .noSuchFileOrDirectory, driver: nil)),
+      .cannotOpenGroup(path: "/dev/vfio/13", .noSuchFileOrDirectory, function: unbound)),
     "err-no-device": AssignmentError(
       "0000:99:00.0",
       .noSuchHostDevice(path: "/sys/bus/pci/devices/0000:99:00.0", .noSuchFileOrDirectory)),
@@ -65,16 +68,16 @@ import VFIO
     (.noSuchHostDevice(path: "/sys/x", .noSuchFileOrDirectory), ["lspci -D"]),
     (.noIOMMUGroup(.noSuchFileOrDirectory), ["IOMMU", "intel_iommu=on"]),
     (
-      .cannotOpenGroup(path: "/dev/vfio/13", .noSuchFileOrDirectory, driver: "nvme"),
+      .cannotOpenGroup(path: "/dev/vfio/13", .noSuchFileOrDirectory, function: nvme),
       ["0000:82:00.0", "nvme", "vfio-pci", "driver_override", "drivers_probe"]
     ),
     (
-      .cannotOpenGroup(path: "/dev/vfio/13", .noSuchFileOrDirectory, driver: nil),
+      .cannotOpenGroup(path: "/dev/vfio/13", .noSuchFileOrDirectory, function: unbound),
       ["bound to no driver", "vfio-pci"]
     ),
-    (.cannotOpenGroup(path: "/dev/vfio/13", .permissionDenied, driver: nil), ["root"]),
+    (.cannotOpenGroup(path: "/dev/vfio/13", .permissionDenied, function: unbound), ["root"]),
     (
-      .noVFIODirectory(path: "x", .noSuchFileOrDirectory, driver: "nvme"),
+      .noVFIODirectory(path: "x", .noSuchFileOrDirectory, function: nvme),
       ["bound to the driver nvme", "unbind nvme"]
     ),
     (.groupAlreadyOpen(path: "/dev/vfio/13"), ["Another process"]),

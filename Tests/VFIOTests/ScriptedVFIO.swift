@@ -25,6 +25,7 @@ final class ScriptedVFIO: HostKernel {
     var result: Int32 = 0
     var links: [String: String] = [:]
     var folders: [String: [String]] = [:]
+    var files: [String: [UInt8]] = [:]
     var closed: [Int32] = []
     /// What a read gives, from offset 0.
     var memory: [UInt8] = []
@@ -117,7 +118,11 @@ final class ScriptedVFIO: HostKernel {
   func unmap(address: UInt, length: Int) {}
   func makeEventDescriptor() throws(Errno) -> Int32 { throw .noFunction }
   func status(of path: String) throws(Errno) -> FileStatus { throw .noFunction }
-  func contents(of path: String) throws(Errno) -> [UInt8] { throw .noFunction }
+
+  func contents(of path: String) throws(Errno) -> [UInt8] {
+    guard let bytes = state.withLock({ $0.files[path] }) else { throw .noSuchFileOrDirectory }
+    return bytes
+  }
 
   // MARK: - A device on it
 

@@ -23,7 +23,7 @@ int clinux_eventfd(unsigned int initial, int flags);
 int clinux_memfd_create(const char *name, uint64_t size);
 int clinux_dup(int fd);
 /// The device number of a character device, or 0 for any other existing file; -errno when absent.
-int clinux_stat(const char *path, uint64_t *device);
+int clinux_stat(const char *path, uint64_t *device, int64_t *size);
 int clinux_fstat_device(int fd, uint64_t *device);
 int clinux_readlink(const char *path, char *buffer, size_t count);
 uint32_t clinux_major(uint64_t device);

@@ -1,34 +1,8 @@
 internal import Hypervisor
+package import PCI
 package import VFIO
 
-/// Where an MSI-X capability puts its table and its pending bits.
-package struct MSIXLayout: Equatable, Sendable {
-  /// Offset of the capability in config space.
-  package let position: Int
-  package let entries: Int
-  package let tableBAR: Int
-  package let tableOffset: UInt64
-  package let pendingBAR: Int
-  package let pendingOffset: UInt64
-
-  package init(
-    position: Int, entries: Int, tableBAR: Int, tableOffset: UInt64, pendingBAR: Int,
-    pendingOffset: UInt64
-  ) {
-    self.position = position
-    self.entries = entries
-    self.tableBAR = tableBAR
-    self.tableOffset = tableOffset
-    self.pendingBAR = pendingBAR
-    self.pendingOffset = pendingOffset
-  }
-
-  /// Length of the table in bytes, 16 for each entry.
-  package var tableSize: UInt64 { UInt64(entries) * 16 }
-
-  /// Length of the pending bits in bytes, whole 64-bit words.
-  package var pendingSize: UInt64 { UInt64((entries + 63) / 64) * 8 }
-
+extension MSIXCapability.Registers {
   /// What is left of a fully mapped BAR when the host pages that hold the table are cut out.
   ///
   /// No area when the table covers everything, else one or two, in address order. A BAR whose areas
@@ -39,7 +13,7 @@ package struct MSIXLayout: Equatable, Sendable {
     guard areas == [RegionInfo.Area(offset: 0, size: size)], tableOffset < size else { return nil }
     let mask = pageSize - 1
     let start = tableOffset & ~mask
-    let (rawEnd, overflow) = (tableOffset &+ tableSize).addingReportingOverflow(mask)
+    let (rawEnd, overflow) = (tableOffset &+ tableLength).addingReportingOverflow(mask)
     let end = overflow ? size : min(size, rawEnd & ~mask)
     var left: [RegionInfo.Area] = []
     if start > 0 { left.append(RegionInfo.Area(offset: 0, size: start)) }
