@@ -5,9 +5,11 @@ final class FunctionState {
   let description: HostFunction
   let group: GroupState
   /// Config space of the hardware.
-  var config: HostConfigSpace
+  var config: HostConfigSpace { didSet { sysfsChanges += 1 } }
   /// The bound driver, nil for none.
-  var driver: String?
+  var driver: String? { didSet { sysfsChanges += 1 } }
+  /// How often something changed that sysfs shows of the function.
+  private(set) var sysfsChanges = 0
   /// Someone holds the kernel's device lock, so that a reset that only tries it is `EAGAIN`.
   var isLocked = false
   /// The function has left the bus: reads give ones, writes vanish.

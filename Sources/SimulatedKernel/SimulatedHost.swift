@@ -17,6 +17,8 @@ final class SimulatedHost {
   private var bindings = 0
   private var reported: Set<String> = []
   private let report: @Sendable (String) -> Void
+  /// The sysfs that was last asked for, and how many changes of functions it shows.
+  private var sysfsOfThen: (tree: SysfsTree, changes: Int)?
   /// An eventfd that unmasks INTx was set since this was last looked at.
   var hasNewUnmaskEvent = false
 
@@ -61,6 +63,15 @@ final class SimulatedHost {
   func resetSet(of function: FunctionState) -> ResetSet {
     guard let bus = bus(of: function) else { return .alone(function.address) }
     return bus.reset == .slot ? .slot(bus.address, function.address.device) : .bus(bus.address)
+  }
+
+  /// The sysfs of the moment. A binding to vfio-pci comes and goes with the function's driver.
+  var sysfs: SysfsTree {
+    let changes = functions.reduce(0) { $0 + $1.sysfsChanges }
+    if let sysfsOfThen, sysfsOfThen.changes == changes { return sysfsOfThen.tree }
+    let tree = SysfsTree(of: self)
+    sysfsOfThen = (tree, changes)
+    return tree
   }
 
   // MARK: Files
