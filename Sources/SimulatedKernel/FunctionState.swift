@@ -6,9 +6,11 @@ final class FunctionState {
   let description: HostFunction
   let group: GroupState
   /// Config space of the hardware.
-  var config: HostConfigSpace
+  var config: HostConfigSpace { didSet { sysfsChanges += 1 } }
   /// The bound driver, nil for none.
-  var driver: String?
+  var driver: String? { didSet { sysfsChanges += 1 } }
+  /// How often something changed that sysfs shows of the function.
+  private(set) var sysfsChanges = 0
   /// Someone holds the kernel's device lock, so that a reset that only tries it is `EAGAIN`.
   var isLocked = false
   /// Someone is inside an access to a BAR.
@@ -33,6 +35,9 @@ final class FunctionState {
   }
 
   var address: PCIAddress { description.address }
+
+  /// Something changed that sysfs shows and that is not a property here.
+  func noteSysfsChange() { sysfsChanges += 1 }
 
   /// The registers behind a BAR that the description has, made on first use.
   func memory(_ bar: HostBAR) throws(Errno) -> BARMemory {

@@ -21,14 +21,17 @@ package struct HostConfigSpace: Sendable, Equatable {
   /// Reads up to 8 bytes, little-endian.
   package func value(at offset: Int, width: Int) -> UInt64 {
     var value: UInt64 = 0
-    for index in (0..<width).reversed() {
-      let position = offset + index
-      value = value << 8 | UInt64(bytes.indices.contains(position) ? bytes[position] : 0xFF)
+    var position = offset + width
+    while position > offset {
+      position -= 1
+      value = value << 8 | UInt64(byte(at: position))
     }
     return value
   }
 
-  package func byte(at offset: Int) -> UInt8 { UInt8(value(at: offset, width: 1)) }
+  package func byte(at offset: Int) -> UInt8 {
+    offset >= 0 && offset < bytes.count ? bytes[offset] : 0xFF
+  }
   package func word(at offset: Int) -> UInt16 { UInt16(value(at: offset, width: 2)) }
   package func long(at offset: Int) -> UInt32 { UInt32(value(at: offset, width: 4)) }
 

@@ -36,6 +36,9 @@ final class BoundDevice {
   let identifier: UInt32
   let device: VFIODevice
   let context: IOMMUFDContext
+  /// Attached as PASID 0, which is the requester ID under another name: only a detach of that PASID
+  /// ends it.
+  var isAttachedAsPASIDZero = false
 
   init(identifier: UInt32, device: VFIODevice, context: IOMMUFDContext) {
     self.identifier = identifier
@@ -44,4 +47,9 @@ final class BoundDevice {
   }
 
   var group: GroupState { device.function.group }
+
+  /// Whether the device's own requester ID has a claim on what translates its group.
+  var hasAttachment: Bool {
+    group.attachments[0]?.devices.contains { $0 === self } ?? false
+  }
 }

@@ -28,23 +28,19 @@ enum ProcessMemory {
   private static func checkText(
     _ maps: Int32, from range: Range<UInt64>, _ isWritten: Bool
   ) throws(Errno) {
+    var areas = AreaReader(text: text(of: maps))
     var covered = range.lowerBound
-    for area in areas(maps) where area.range.upperBound > covered {
-      guard area.range.lowerBound <= covered else { break }
-      guard area.isReadable, !isWritten || area.isWritable else { break }
-      covered = area.range.upperBound
+    while let area = areas.next() {
+      guard area.end > covered else { continue }
+      guard area.start <= covered, area.isReadable, !isWritten || area.isWritable else { break }
+      covered = area.end
       if covered >= range.upperBound { return }
     }
     throw .efault
   }
 
-  private struct Area {
-    var range: Range<UInt64>
-    var isReadable: Bool
-    var isWritable: Bool
-  }
-
-  private static func areas(_ maps: Int32) -> [Area] {
+  /// The text of `/proc/self/maps`.
+  private static func text(of maps: Int32) -> [UInt8] {
     var text: [UInt8] = []
     while true {
       var result: Int64 = 0
@@ -53,23 +49,69 @@ enum ProcessMemory {
         result = unsafe clinux_read(maps, base, 1 << 16)
         count = max(0, Int(result))
       }
-      if result <= 0 { break }
+      if result <= 0 { return text }
       text += piece
     }
-    return text.split(separator: 0x0A).compactMap(area)
+  }
+}
+
+/// Reads the lines of `/proc/self/maps`, which come in ascending order: `1000-3000 rw-p ...`.
+private struct AreaReader {
+  struct Area {
+    var start: UInt64
+    var end: UInt64
+    var isReadable: Bool
+    var isWritable: Bool
   }
 
-  private static func area(_ line: ArraySlice<UInt8>) -> Area? {
-    let words = line.split(separator: 0x20, maxSplits: 2)
-    guard words.count >= 2, words[1].count >= 2 else { return nil }
-    let ends = words[0].split(separator: 0x2D)
-    guard ends.count == 2,
-      let low = UInt64(String(decoding: ends[0], as: UTF8.self), radix: 16),
-      let high = UInt64(String(decoding: ends[1], as: UTF8.self), radix: 16), low < high
-    else { return nil }
-    let permissions = Array(words[1])
-    return Area(
-      range: low..<high, isReadable: permissions[0] == 0x72, isWritable: permissions[1] == 0x77)
+  private let text: [UInt8]
+  private var position = 0
+
+  init(text: [UInt8]) { self.text = text }
+
+  /// The next area, nil at the end.
+  mutating func next() -> Area? {
+    guard position < text.count else { return nil }
+    let start = number()
+    let end = number()
+    let area = Area(
+      start: start, end: end, isReadable: letter(0) == UInt8(ascii: "r"),
+      isWritable: letter(1) == UInt8(ascii: "w"))
+    skipLine()
+    return area
+  }
+
+  /// Takes hexadecimal digits and the one character behind them.
+  private mutating func number() -> UInt64 {
+    var value: UInt64 = 0
+    while let digit = Self.digit(letter(0)) {
+      value = value << 4 | UInt64(digit)
+      position += 1
+    }
+    position += 1
+    return value
+  }
+
+  private func letter(_ distance: Int) -> UInt8 {
+    position + distance < text.count ? text[position + distance] : 0
+  }
+
+  private static func digit(_ letter: UInt8) -> UInt8? {
+    switch letter {
+    case 0x30...0x39: letter - 0x30
+    case 0x61...0x66: letter - 0x61 + 10
+    default: nil
+    }
+  }
+
+  private mutating func skipLine() {
+    guard position < text.count else { return }
+    position = unsafe text.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress,
+        let newline = unsafe memchr(base + position, 0x0A, bytes.count - position)
+      else { return bytes.count }
+      return unsafe UnsafeRawPointer(newline) - base + 1
+    }
   }
 }
 

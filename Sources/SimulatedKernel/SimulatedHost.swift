@@ -10,7 +10,7 @@ final class SimulatedHost {
   let functions: [FunctionState]
   private let groups: [UInt32: GroupState]
   /// The functions bound to vfio-pci, in order of binding.
-  private(set) var devices: [VFIODevice] = []
+  private(set) var devices: [VFIODevice] = [] { didSet { deviceChanges += 1 } }
   var files = DescriptorTable()
   /// The contexts that something still holds.
   private(set) var contexts: [IOMMUFDContext] = []
@@ -23,6 +23,9 @@ final class SimulatedHost {
   private var bindings = 0
   private var reported: Set<String> = []
   private let report: @Sendable (String) -> Void
+  /// The sysfs that was last asked for, and how many changes it shows.
+  private var sysfsOfThen: (tree: SysfsTree, changes: Int)?
+  private var deviceChanges = 0
   /// An eventfd that users signal was set since this was last looked at.
   var hasNewWatchedEvent = false
 
@@ -78,6 +81,15 @@ final class SimulatedHost {
       return .alone(function.address)
     }
     return bus.reset == .slot ? .slot(bus.address, function.address.device) : .bus(bus.address)
+  }
+
+  /// The sysfs of the moment.
+  var sysfs: SysfsTree {
+    let changes = functions.reduce(deviceChanges) { $0 + $1.sysfsChanges }
+    if let sysfsOfThen, sysfsOfThen.changes == changes { return sysfsOfThen.tree }
+    let tree = SysfsTree(of: self)
+    sysfsOfThen = (tree, changes)
+    return tree
   }
 
   // MARK: Files

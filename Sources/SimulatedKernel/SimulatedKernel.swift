@@ -42,7 +42,7 @@ package final class SimulatedKernel: HostKernel {
     guard Self.isSimulated(path) else { return try real.open(path, access) }
     return try locked.state.withLock { host throws(Errno) in
       guard path.hasPrefix("/sys") else { return try host.open(path, access) }
-      let contents = try SysfsTree(of: host).contents(of: path)
+      let contents = try host.sysfs.contents(of: path)
       guard access == .readOnly else { throw Errno.eacces }
       return try host.files.add(AttributeFile(contents: contents), named: path)
     }
@@ -160,7 +160,7 @@ package final class SimulatedKernel: HostKernel {
     guard Self.isSimulated(path) else { return try real.status(of: path) }
     return try locked.state.withLock { host throws(Errno) in
       if path.hasPrefix("/sys") {
-        try SysfsTree(of: host).check(path)
+        try host.sysfs.check(path)
         return FileStatus()
       }
       return FileStatus(device: try DeviceNumbers.number(of: path, on: host))
@@ -171,7 +171,7 @@ package final class SimulatedKernel: HostKernel {
     guard Self.isSimulated(directory) else { return try real.entries(of: directory) }
     return try locked.state.withLock { host throws(Errno) in
       directory.hasPrefix("/sys")
-        ? try SysfsTree(of: host).entries(of: directory)
+        ? try host.sysfs.entries(of: directory)
         : try DeviceNumbers.entries(of: directory, on: host)
     }
   }
@@ -183,7 +183,7 @@ package final class SimulatedKernel: HostKernel {
         _ = try DeviceNumbers.number(of: path, on: host)
         throw Errno.einval
       }
-      return try SysfsTree(of: host).link(at: path)
+      return try host.sysfs.link(at: path)
     }
   }
 
@@ -196,7 +196,7 @@ package final class SimulatedKernel: HostKernel {
         _ = try DeviceNumbers.number(of: path, on: host)
         throw Errno.einval
       }
-      return Array(try SysfsTree(of: host).contents(of: path).prefix(65536))
+      return Array(try host.sysfs.contents(of: path).prefix(65536))
     }
   }
 

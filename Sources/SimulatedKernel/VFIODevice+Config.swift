@@ -9,9 +9,7 @@ extension VFIODevice {
       throw .efault
     }
     if function.isGone { return Array(repeating: 0xFF, count: count) }
-    return (Int(position)..<Int(position) + count).map { offset in
-      config.read(offset, hardware: function.config.byte(at: offset))
-    }
+    return config.read(Int(position)..<Int(position) + count, hardware: function.config.bytes)
   }
 
   /// Writes bytes in aligned pieces, none of which crosses a capability.

@@ -26,7 +26,7 @@ final class VFIODevice {
   /// Bound through its own node, not through a group.
   var isBoundByNode = false
   /// The driver is being unbound and waits for users.
-  var isLeaving = false
+  var isLeaving = false { didSet { function.noteSysfsChange() } }
   /// Could not be reset at the last close.
   var needsReset = false
   /// A user asked for low power.

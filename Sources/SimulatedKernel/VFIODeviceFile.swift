@@ -157,14 +157,18 @@ final class VFIODeviceFile: OpenFile {
     var command = try argument.load(vfio_device_attach_iommufd_pt.self, count: 12)
     guard command.flags & ~UInt32(VFIO_DEVICE_ATTACH_PASID) == 0 else { throw .einval }
     var pasid: UInt32 = 0
-    if command.flags & UInt32(VFIO_DEVICE_ATTACH_PASID) != 0 {
+    let namesPASID = command.flags & UInt32(VFIO_DEVICE_ATTACH_PASID) != 0
+    if namesPASID {
       guard size >= 16 else { throw .einval }
       pasid = try argument.load(UInt32.self, at: 12)
       guard pasid < 1 << 31 else { throw .enospc }
-      if pasid == 0, bound.group.attachments[0] != nil { throw .ebusy }
+    }
+    if pasid == 0, bound.isAttachedAsPASIDZero != namesPASID, bound.hasAttachment {
+      throw .ebusy
     }
     let table = try bound.context.attach(bound, to: command.pt_id, pasid: pasid, host: host)
     command.pt_id = table.identifier
+    if pasid == 0 { bound.isAttachedAsPASIDZero = namesPASID }
     do throws(Errno) {
       try argument.store(command, count: 12)
     } catch {
@@ -178,10 +182,13 @@ final class VFIODeviceFile: OpenFile {
     let command = try argument.load(vfio_device_detach_iommufd_pt.self, count: 8)
     guard command.flags & ~UInt32(VFIO_DEVICE_DETACH_PASID) == 0 else { throw .einval }
     var pasid: UInt32 = 0
-    if command.flags & UInt32(VFIO_DEVICE_DETACH_PASID) != 0 {
+    let namesPASID = command.flags & UInt32(VFIO_DEVICE_DETACH_PASID) != 0
+    if namesPASID {
       guard size >= 12 else { throw .einval }
       pasid = try argument.load(UInt32.self, at: 8)
     }
+    guard pasid != 0 || bound.isAttachedAsPASIDZero == namesPASID else { return }
+    if pasid == 0 { bound.isAttachedAsPASIDZero = false }
     bound.context.detach(bound, pasid: pasid)
   }
 

@@ -53,9 +53,18 @@ struct VirtualConfig {
     if values.indices.contains(offset) { values[offset] = byte }
   }
 
-  /// What a read of one byte gives when hardware has `hardware` there.
-  func read(_ offset: Int, hardware: UInt8) -> UInt8 {
-    hardware & ~virtual[offset] | values[offset] & virtual[offset]
+  /// What a read inside the space gives when hardware has `hardware`, which is as long.
+  func read(_ range: Range<Int>, hardware: [UInt8]) -> [UInt8] {
+    var bytes = Array(hardware[range])
+    var offset = range.lowerBound
+    var index = 0
+    while index < bytes.count {
+      let mask = virtual[offset]
+      if mask != 0 { bytes[index] = bytes[index] & ~mask | values[offset] & mask }
+      offset += 1
+      index += 1
+    }
+    return bytes
   }
 
   /// Takes a written byte into the copy; gives the bits that go to hardware, or nil for none.

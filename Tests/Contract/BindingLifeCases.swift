@@ -19,6 +19,17 @@ extension Contract {
       host.unmap(address)
       try host.bind(second, fd)
     },
+    ContractCase("104b", "the same: N's devid is not given out until munmap", [.n]) { host in
+      let fd = try host.iommufd()
+      let n = try host.bound(.n, fd)
+      let address = try host.map(
+        MappingRequest(
+          descriptor: n.descriptor, offset: try mappableRegion(host, n.descriptor), length: 4096))
+      host.close(n.descriptor)
+      try expect(try host.allocateIOAS(fd) != n.identifier, "the devid is free")
+      host.unmap(address)
+      try expect(try host.allocateIOAS(fd), equals: n.identifier)
+    },
     ContractCase(
       105, "N attached, iommufd closed: GET_INFO, DETACH, ATTACH(i1) → 0", [.n]
     ) { host in

@@ -16,6 +16,7 @@ package enum Contract {
     type1Mappings,
     iommufdAsContainer,
     noIOMMU,
+    hardware,
     tokens,
     kvmDevice,
   ]

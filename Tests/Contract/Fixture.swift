@@ -36,6 +36,8 @@ package enum Fixture: String, Sendable, CaseIterable, Comparable {
   case h = "H"
   /// A function behind an IOMMU of 39 bits of address width.
   case w = "W"
+  /// A function behind an IOMMU whose driver tells nothing of it.
+  case x = "X"
   /// A function with ATS, and one without in its group.
   case e0 = "E0"
   case e1 = "E1"
@@ -59,6 +61,7 @@ package enum Fixture: String, Sendable, CaseIterable, Comparable {
     case .t: "a function with ATS behind an IOMMU with a device TLB"
     case .h: "a function with PASID behind an IOMMU that has it"
     case .w: "a function behind an IOMMU of 39 address bits"
+    case .x: "a function behind an IOMMU whose driver tells nothing of it"
     case .e0, .e1: "a function with ATS and one without in one IOMMU group"
     case .mock: "the kernel's mock devices of iommufd"
     }
