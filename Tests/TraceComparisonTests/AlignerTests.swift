@@ -67,10 +67,10 @@ import TraceComparison
 
   @Test func costOfUnrelatedSequencesStaysBelowTheBudget() {
     var generator = SeededGenerator(seed: 9)
-    let length = 20_000
+    let length = 8_000
     let a = sequence(length, alphabet: 1000, &generator)
     let b = sequence(length, alphabet: 1000, &generator)
-    let budget = 1 << 22
+    let budget = 1 << 20
     var aligner = Aligner(keyCount: 1000, budget: budget)
     let partners = aligner.partners(of: a, in: b)
     let pairs = partners.enumerated().filter { $0.element >= 0 }

@@ -3,27 +3,36 @@ import Testing
 import TraceComparison
 
 @Suite struct DifferenceTests {
+  /// How far apart the lines are that one comparison edits: far enough to be told apart.
+  private static let distance = 16
+
+  /// The lines of a log that are edited together, without those that stand for left-out lines.
+  private func together(_ lines: [String], from start: Int) -> [Int] {
+    stride(from: start, to: lines.count, by: Self.distance).filter { lines[$0] != "......" }
+  }
+
+  private func touchesGap(_ lines: [String], _ index: Int) -> Bool {
+    (index > 0 && lines[index - 1] == "......")
+      || (index + 1 < lines.count && lines[index + 1] == "......")
+  }
+
   @Test(arguments: TestLog.recorded)
   func everyRemovedLineIsFoundAtItsPlace(_ name: String) throws {
     let lines = TestLog.lines(name)
-    for index in lines.indices where lines[index] != "......" {
-      var edited = lines
-      edited.remove(at: index)
-      let comparison = try TestLog.compare(lines, edited)
-      // Beside its like any of the two may be the one that is missing; next to ...... none is.
-      let run = lines.indices.filter { other in
-        lines[min(index, other)...max(index, other)].allSatisfy { $0 == lines[index] }
-      }
-      let touchesGap =
-        (index > 0 && lines[index - 1] == "......")
-        || (index + 1 < lines.count && lines[index + 1] == "......")
-      if touchesGap {
-        #expect(comparison.isEqual)
-      } else {
-        #expect(comparison.differences.count == 1)
-        let found = try #require(comparison.differences.first)
-        #expect(found.kind == .onlyInA)
-        #expect(run.contains((found.a ?? 0) - 1), "\(lines[index])")
+    for start in 0..<Self.distance {
+      let removed = together(lines, from: start)
+      let edited = lines.indices.filter { !removed.contains($0) }.map { lines[$0] }
+      let found = try TestLog.compare(lines, edited).differences
+      // Next to ...... no line is missing.
+      let missing = removed.filter { !touchesGap(lines, $0) }
+      try #require(found.count == missing.count)
+      for (difference, index) in zip(found, missing) {
+        // Beside its like any of the two may be the one that is missing.
+        let run = lines.indices.filter { other in
+          lines[min(index, other)...max(index, other)].allSatisfy { $0 == lines[index] }
+        }
+        #expect(difference.kind == .onlyInA)
+        #expect(run.contains((difference.a ?? 0) - 1), "\(lines[index])")
       }
     }
   }
@@ -31,19 +40,26 @@ import TraceComparison
   @Test(arguments: TestLog.recorded)
   func everyChangedLineIsFoundAtItsPlace(_ name: String) throws {
     let lines = TestLog.lines(name)
-    for index in lines.indices where lines[index] != "......" {
+    // A changed line beside its like is told from it only when nothing else differs.
+    let besideLike = Set(
+      lines.indices.filter { index in
+        [index - 1, index + 1].contains { lines.indices ~= $0 && lines[$0] == lines[index] }
+      })
+    let groups = (0..<Self.distance).map { together(lines, from: $0) }
+    let edits =
+      groups.map { $0.filter { !besideLike.contains($0) } } + besideLike.sorted().map { [$0] }
+    for changed in edits {
       var edited = lines
-      edited[index] += " changed"
-      let comparison = try TestLog.compare(lines, edited)
-      let touchesGap =
-        (index > 0 && lines[index - 1] == "......")
-        || (index + 1 < lines.count && lines[index + 1] == "......")
-      if touchesGap {
-        // One log's ...... stands for the other's line, but not both for both.
-        let found = comparison.differences
-        #expect(found == [.onlyInA(index + 1)] || found == [.onlyInB(index + 1)])
-      } else {
-        #expect(comparison.differences == [.changed(index + 1, index + 1)])
+      for index in changed { edited[index] += " changed" }
+      let found = try TestLog.compare(lines, edited).differences
+      try #require(found.count == changed.count)
+      for (difference, index) in zip(found, changed) {
+        if touchesGap(lines, index) {
+          // One log's ...... stands for the other's line, but not both for both.
+          #expect(difference == .onlyInA(index + 1) || difference == .onlyInB(index + 1))
+        } else {
+          #expect(difference == .changed(index + 1, index + 1))
+        }
       }
     }
   }
