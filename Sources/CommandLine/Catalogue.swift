@@ -18,11 +18,74 @@ enum Catalogue {
         throws(CommandLineError) -> Accelerator
   }
 
+  /// One device model.
+  struct DeviceModel: Sendable {
+    /// Its name, and the help about its properties.
+    let item: Item
+
+    /// The kind of bus it sits on, for help.
+    let busKind: String
+
+    /// The heading of `-device help`.
+    let section: String
+
+    /// Reads its properties.
+    let read:
+      @Sendable (
+        _ list: KeyValueList, _ option: String, _ known: KnownNames,
+        _ warnings: inout [CommandLineWarning]
+      )
+        throws(CommandLineError) -> DeviceConfiguration
+  }
+
+  /// What a device may link to.
+  struct KnownNames: Sendable {
+    /// Ids of iommufd objects.
+    var iommufds: [String]
+    /// Buses, the root bus first.
+    var buses: [String]
+  }
+
   /// `-device`.
   static let devices = [
-    Item(
-      name: "vfio-pci", summary: "VFIO-based PCI device assignment",
-      propertyHelp: { VFIOPCIProperties.table.helpText })
+    DeviceModel(
+      item: Item(
+        name: "pcie-root-port", summary: "PCI Express Root Port",
+        propertyHelp: { PCIeRootPortProperties.table.helpText }),
+      busKind: "PCI", section: "Controller/Bridge/Hub devices",
+      read: { list, option, known, warnings throws(CommandLineError) in
+        let properties = try PCIeRootPortProperties.read(list, option: option, warnings: &warnings)
+        try known.requireBus(properties.bus, option: option)
+        return .rootPort(PCIeRootPortDevice(optionText: option, properties: properties))
+      }),
+    DeviceModel(
+      item: Item(
+        name: "isa-debug-exit", propertyHelp: { ISADebugExitProperties.table.helpText }),
+      busKind: "ISA", section: "Misc devices",
+      read: { list, option, _, warnings throws(CommandLineError) in
+        .debugExit(
+          ISADebugExitDevice(
+            optionText: option,
+            properties: try ISADebugExitProperties.read(
+              list, option: option, warnings: &warnings)))
+      }),
+    DeviceModel(
+      item: Item(name: "pvpanic", propertyHelp: { ISAPanicProperties.table.helpText }),
+      busKind: "ISA", section: "Misc devices",
+      read: { list, option, _, warnings throws(CommandLineError) in
+        .panic(
+          ISAPanicDevice(
+            optionText: option,
+            properties: try ISAPanicProperties.read(list, option: option, warnings: &warnings)))
+      }),
+    DeviceModel(
+      item: Item(
+        name: "vfio-pci", summary: "VFIO-based PCI device assignment",
+        propertyHelp: { VFIOPCIProperties.table.helpText }),
+      busKind: "PCI", section: "Misc devices",
+      read: { list, option, known, warnings throws(CommandLineError) in
+        .vfioPCI(try VFIOPCIDevice.read(list, option: option, known: known, warnings: &warnings))
+      }),
   ]
 
   /// `-object`.
@@ -35,8 +98,8 @@ enum Catalogue {
     AcceleratorModel(
       item: Item(name: "kvm", propertyHelp: { KVMProperties.table.helpText }),
       read: { list, option, warnings throws(CommandLineError) in
-        _ = try KVMProperties.read(list, option: option, warnings: &warnings)
-        return .kvm
+        let properties = try KVMProperties.read(list, option: option, warnings: &warnings)
+        return .kvm(interruptController: properties.interruptController)
       }),
     AcceleratorModel(
       item: Item(name: "qtest", propertyHelp: { QTestProperties.table.helpText }),
@@ -67,4 +130,12 @@ enum Catalogue {
     "nochain", "none", "op", "op_ind", "op_opt", "op_plugin", "out_asm", "page", "pcall", "plugin",
     "strace", "tid", "unimp", "vpu",
   ]
+}
+
+extension Catalogue.KnownNames {
+  /// Throws unless `bus` is left out or one of those there are.
+  func requireBus(_ bus: String?, option: String) throws(CommandLineError) {
+    guard let bus, !buses.contains(bus) else { return }
+    throw CommandLineError(option: option, reason: .busNotFound(bus, known: buses))
+  }
 }

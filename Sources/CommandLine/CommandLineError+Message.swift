@@ -94,19 +94,19 @@ extension CommandLineError {
     case .unknownDeviceModel(let name):
       (
         "'\(name)' is not a valid device model name",
-        Self.choice(of: Catalogue.devices.map(\.name), insteadOf: name)
+        Self.choice(of: Catalogue.devices.map(\.item.name), insteadOf: name)
       )
     case .noHelpForDevice(let name):
       (
         "Device '\(name)' not found",
-        Self.choice(of: Catalogue.devices.map(\.name), insteadOf: name)
+        Self.choice(of: Catalogue.devices.map(\.item.name), insteadOf: name)
       )
     case .duplicateID(let id, let owner):
       ("Duplicate ID '\(id)' for \(owner.rawValue)", "give each \(owner.rawValue) its own id")
-    case .busNotFound(let name):
+    case .busNotFound(let name, let known):
       (
         "Bus '\(name)' not found",
-        Self.choice(of: [VFIOPCIProperties.rootBus], insteadOf: name)
+        Self.choice(of: known, insteadOf: name)
       )
     case .linkNotFound(let id, let known):
       ("Device '\(id)' not found", Self.linkAdvice(id, known))
@@ -122,6 +122,32 @@ extension CommandLineError {
       ("unknown log item '\(name)'", "use trace:PATTERN")
     case .logFileTemplate(let template):
       ("Bad logfile template: \(template)", "'%' is not supported by this version")
+    case .onlyWithKernel(let option):
+      ("\(option) only allowed with -kernel option", "add -kernel FILE")
+    case .unknownProcessorModel(let name):
+      (
+        "unable to find CPU model '\(name)'",
+        Self.choice(of: ProcessorModel.models.map(\.name), insteadOf: name)
+      )
+    case .malformedProcessorFeature(let word):
+      ("Property '\(word)' doesn't take this value", "write +FEATURE, -FEATURE or FEATURE=on|off")
+    case .tooManyProcessors(let count, let limit):
+      (
+        "Invalid SMP CPUs \(count). The max CPUs supported by machine 'q35' is \(limit)",
+        "use -smp \(limit) or less"
+      )
+    case .processorProduct(let sockets, let cores, let threads, let maximum):
+      (
+        """
+        Invalid CPU topology: product of the hierarchy must match maxcpus: \
+        sockets (\(sockets)) * cores (\(cores)) * threads (\(threads)) != maxcpus (\(maximum))
+        """, "leave all but one of the numbers out"
+      )
+    case .processorPlugging(let count, let maximum):
+      (
+        "cpus (\(count)) below maxcpus (\(maximum)) is not supported by this version",
+        "use -smp \(maximum)"
+      )
     case .unreadableFile(_, let errorNumber):
       (Self.errorText(errorNumber), option.map { "named by \($0)" })
     }

@@ -56,8 +56,8 @@ package struct CommandLineError: Error, Sendable, Equatable {
     /// An id was given twice.
     case duplicateID(String, owner: IDOwner)
 
-    /// `bus=` names no bus.
-    case busNotFound(String)
+    /// `bus=` names no bus; `known` are those there are.
+    case busNotFound(String, known: [String])
 
     /// `iommufd=` names no iommufd object; `known` are the ids there are.
     case linkNotFound(String, known: [String])
@@ -82,6 +82,24 @@ package struct CommandLineError: Error, Sendable, Equatable {
 
     /// `-D` with a `%`, which QEMU replaces by the process number.
     case logFileTemplate(String)
+
+    /// `option` makes sense with `-kernel` only.
+    case onlyWithKernel(String)
+
+    /// `-cpu` names no model swiftvmm has.
+    case unknownProcessorModel(String)
+
+    /// A feature of `-cpu` that is not `+F`, `-F`, `F=on` or `F=off`.
+    case malformedProcessorFeature(String)
+
+    /// `-smp` asks for more CPUs than there can be.
+    case tooManyProcessors(Int, limit: Int)
+
+    /// The numbers of `-smp` do not multiply to `maxcpus`.
+    case processorProduct(sockets: Int, cores: Int, threads: Int, maximum: Int)
+
+    /// `-smp` leaves CPUs to be plugged later.
+    case processorPlugging(count: Int, maximum: Int)
 
     /// A file named on the command line cannot be read.
     case unreadableFile(path: String, errorNumber: Int32)

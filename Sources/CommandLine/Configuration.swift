@@ -10,10 +10,32 @@ package struct Configuration: Sendable, Equatable {
   package var machine: MachineModel = .q35
 
   /// The accelerators to try, in order; never empty. The first that works is used.
-  package var accelerators: [Accelerator] = [.kvm]
+  package var accelerators: [Accelerator] = [.kvm()]
 
   /// Guest memory in bytes, a multiple of 8192; 128 MiB unless written.
   package var memorySize: UInt64 = Self.defaultMemorySize
+
+  /// The file that backs guest memory, or the directory to make one in, `-mem-path`; `nil` is
+  /// anonymous memory.
+  package var memoryPath: String?
+
+  /// `-mem-prealloc`: guest memory is taken from the host before the guest starts.
+  package var preallocatesMemory = false
+
+  /// Guest CPUs, `-smp`.
+  package var processors = ProcessorTopology()
+
+  /// The model of guest CPU, `-cpu`; `nil` is the machine's.
+  package var processorModel: ProcessorModel?
+
+  /// `kernel-irqchip`: where the guest's interrupt controllers are.
+  package var interruptController: InterruptControllerPlace = .on
+
+  /// `-kernel`, `-initrd` and `-append`; `nil` starts no guest code.
+  package var kernel: KernelConfiguration?
+
+  /// `-action`, `-no-reboot` and `-no-shutdown`.
+  package var actions = RunActions()
 
   /// `-S`: no guest instruction runs before a monitor says so.
   package var startsPaused = false
@@ -21,8 +43,8 @@ package struct Configuration: Sendable, Equatable {
   /// `-object iommufd`, in command-line order, with ids that are all different.
   package var iommufds: [IOMMUFDObject] = []
 
-  /// `-device vfio-pci`, in command-line order, with ids that are all different.
-  package var devices: [VFIOPCIDevice] = []
+  /// `-device`, in command-line order, with ids that are all different.
+  package var devices: [DeviceConfiguration] = []
 
   /// `-qmp`, in command-line order.
   package var monitors: [CharacterDevice] = []
@@ -69,11 +91,33 @@ package enum MachineModel: String, Sendable, CaseIterable {
 
 /// What runs the guest, or stands in for it.
 package enum Accelerator: Sendable, Equatable {
-  /// Linux KVM.
-  case kvm
+  /// Linux KVM; where its interrupt controllers are, `nil` as the machine says.
+  case kvm(interruptController: InterruptControllerPlace? = nil)
 
   /// No guest CPU: a test drives the machine; `irqfd` says whether interrupts take KVM's direct path.
   case qtest(irqfd: OnOffAuto)
+}
+
+/// Where interrupt controllers are, by the words of `kernel-irqchip`.
+package enum InterruptControllerPlace: String, Sendable, CaseIterable {
+  /// All in the kernel.
+  case on
+  /// The local ones in the kernel, the others in this process.
+  case split
+  /// None in the kernel.
+  case off
+}
+
+/// `-kernel` and what goes with it.
+package struct KernelConfiguration: Sendable, Equatable {
+  /// The kernel's file.
+  package var path: String
+  /// `-initrd`: the initial RAM disk, or a multiboot kernel's modules after commas.
+  package var initrd: String?
+  /// `-append`: the kernel's command line.
+  package var commandLine = ""
+
+  package init(path: String) { self.path = path }
 }
 
 /// QEMU's three-valued switch.

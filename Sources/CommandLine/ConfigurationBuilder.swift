@@ -10,10 +10,15 @@ struct ConfigurationBuilder {
   private var machineText: String?
   private var accelerators: [Accelerator] = []
   private var acceleratorText: String?
-  private var devices: [(text: String, list: KeyValueList)] = []
+  private var devices: [(text: String, list: KeyValueList, model: Catalogue.DeviceModel)] = []
   private var deviceIDs: Set<String> = []
   private var memory = MemoryProperties()
   private var name = NameProperties()
+  private var processors = ProcessorProperties()
+  private var processorText: String?
+  private var kernelFile: Use?
+  private var initrd: Use?
+  private var append: Use?
   private var logActions: [TraceAction] = []
   private var usesStandardIO = false
   private var deferredHelp: HelpTopic?
@@ -27,6 +32,19 @@ struct ConfigurationBuilder {
     case .version: return .version
     case .machine: try takeMachine(use)
     case .accelerator: return try takeAccelerator(use)
+    case .enableKVM: accelerators.append(.kvm())
+    case .processorModel: return try takeProcessorModel(use)
+    case .processors:
+      processorText = use.text
+      try Self.apply(use, to: &processors, &configuration.warnings)
+    case .memoryPath: configuration.memoryPath = use.value
+    case .preallocateMemory: configuration.preallocatesMemory = true
+    case .kernel: kernelFile = use
+    case .initrd: initrd = use
+    case .append: append = use
+    case .noReboot: configuration.actions.reboot = .shutdown
+    case .noShutdown: configuration.actions.shutdown = .pause
+    case .actions: try Self.apply(use, to: &configuration.actions, &configuration.warnings)
     case .memory: try Self.apply(use, to: &memory, &configuration.warnings)
     case .name: try Self.apply(use, to: &name, &configuration.warnings)
     case .startPaused: configuration.startsPaused = true
@@ -63,8 +81,32 @@ struct ConfigurationBuilder {
     configuration.name = name.guest
     if memory.size > 0 { configuration.memorySize = memory.size }
     configuration.trace.actions += logActions
-    for device in devices { try settleDevice(device.text, device.list) }
+    configuration.processors = try processors.topology(option: processorText)
+    configuration.kernel = try settledKernel()
+    try settleDevices()
     return .run(configuration)
+  }
+
+  // MARK: - Guest code
+
+  private func settledKernel() throws(CommandLineError) -> KernelConfiguration? {
+    guard let kernelFile else {
+      if let initrd { throw error(initrd, .onlyWithKernel("-initrd")) }
+      if let append { throw error(append, .onlyWithKernel("-append")) }
+      return nil
+    }
+    var kernel = KernelConfiguration(path: kernelFile.value)
+    kernel.initrd = initrd?.value
+    kernel.commandLine = append?.value ?? ""
+    return kernel
+  }
+
+  private mutating func takeProcessorModel(
+    _ use: Use
+  ) throws(CommandLineError) -> CommandLineRequest? {
+    if KeyValueList.isHelp(use.value) { return .help(.processors) }
+    configuration.processorModel = try ProcessorModel.read(use.value, option: use.text)
+    return nil
   }
 
   // MARK: - Machine
@@ -104,6 +146,15 @@ struct ConfigurationBuilder {
       }
     }
     if !accelerators.isEmpty { configuration.accelerators = accelerators }
+    let chosen = accelerators.compactMap { accelerator in
+      if case .kvm(let place?) = accelerator { place } else { nil }
+    }
+    configuration.interruptController = chosen.last ?? machine.interruptController
+    guard configuration.interruptController != .off else {
+      throw CommandLineError(
+        option: chosen.isEmpty ? machineText : acceleratorText,
+        reason: .unsupportedValue("off", supported: ["on", "split"]))
+    }
   }
 
   private static func accelerator(
@@ -159,43 +210,29 @@ struct ConfigurationBuilder {
       deferHelp(.devices(named: nil))
       return
     }
-    let isKnown = Catalogue.devices.contains { $0.name == model }
+    let known = Catalogue.devices.first { $0.item.name == model }
     if list.asksForHelp {
-      guard isKnown else { throw error(use, .noHelpForDevice(model)) }
+      guard known != nil else { throw error(use, .noHelpForDevice(model)) }
       deferHelp(.devices(named: model))
       return
     }
-    guard isKnown else { throw error(use, .unknownDeviceModel(model)) }
+    guard let known else { throw error(use, .unknownDeviceModel(model)) }
     if let id = list.last("id"), !deviceIDs.insert(id).inserted {
       throw error(use, .duplicateID(id, owner: .device))
     }
-    devices.append((use.text, list))
+    devices.append((use.text, list, known))
   }
 
-  /// Reads a device's properties, once every object is known.
-  private mutating func settleDevice(
-    _ text: String, _ list: KeyValueList
-  ) throws(CommandLineError) {
-    var properties = try VFIOPCIProperties.read(
-      list, option: text, warnings: &configuration.warnings)
-    if let bus = properties.bus, bus != VFIOPCIProperties.rootBus {
-      throw CommandLineError(option: text, reason: .busNotFound(bus))
+  /// Reads each device's properties, once every object is known: a bus is there after its port.
+  private mutating func settleDevices() throws(CommandLineError) {
+    var known = Catalogue.KnownNames(
+      iommufds: configuration.iommufds.map(\.id), buses: [VFIOPCIProperties.rootBus])
+    for device in devices {
+      let settled = try device.model.read(
+        device.list, device.text, known, &configuration.warnings)
+      if case .rootPort(let port) = settled, let id = port.properties.id { known.buses.append(id) }
+      configuration.devices.append(settled)
     }
-    if properties.iommufd?.isEmpty == true { properties.iommufd = nil }
-    let known = configuration.iommufds.map(\.id)
-    if let link = properties.iommufd, !known.contains(link) {
-      throw CommandLineError(option: text, reason: .linkNotFound(link, known: known))
-    }
-    let source: HostFunctionSource
-    if let path = properties.sysfsDevice {
-      source = .sysfsPath(path)
-    } else if let address = properties.host {
-      source = .address(address)
-    } else {
-      throw CommandLineError(option: text, reason: .noHostDevice)
-    }
-    configuration.devices.append(
-      VFIOPCIDevice(optionText: text, source: source, properties: properties))
   }
 
   // MARK: - Streams and files

@@ -79,7 +79,9 @@ internal import VFIO
     if needsNode, (try? kernel.status(of: "/dev/iommu")) == nil {
       throw MachineError(.noIOMMUFD)
     }
-    for device in configuration.devices { try add(device, objects) }
+    for device in configuration.devices {
+      if case .vfioPCI(let function) = device { try add(function, objects) }
+    }
     performReset()
     if !configuration.startsPaused { runState = .running }
   }
