@@ -101,7 +101,7 @@ let package = Package(
     tests(
       "VFIOTests",
       ["VFIO", "SimulatedKernel", "HostKernel", "Tracing", "PCI", "TestSupport", system]),
-    tests("EventLoopTests", ["EventLoop"]),
+    tests("EventLoopTests", ["EventLoop", "HostKernel"]),
     tests("HypervisorTests", ["Hypervisor", "CLinux", "HostKernel", "TestSupport", system]),
     tests(
       "PassthroughTests",
