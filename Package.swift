@@ -55,7 +55,7 @@ let package = Package(
     room("SimulatedKernel", ["CLinux", "CYAML", "Tracing", "PCI", "HostKernel", system]),
     room("VFIO", ["CLinux", "CPCI", "Tracing", "PCI", "HostKernel", system]),
     room("EventLoop", ["CGLib", "HostKernel"]),
-    room("Hypervisor", ["CLinux", "HostKernel", system]),
+    room("Hypervisor", ["CLinux", "Tracing", "HostKernel", system]),
     room(
       "Passthrough", ["CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor", system]),
     room("Board", ["CLinux", "PCI", "HostKernel", "Hypervisor", system]),
@@ -101,7 +101,7 @@ let package = Package(
     tests(
       "VFIOTests",
       ["VFIO", "SimulatedKernel", "HostKernel", "Tracing", "PCI", "TestSupport", system]),
-    tests("EventLoopTests", ["EventLoop"]),
+    tests("EventLoopTests", ["EventLoop", "HostKernel"]),
     tests("HypervisorTests", ["Hypervisor", "CLinux", "HostKernel", "TestSupport", system]),
     tests(
       "PassthroughTests",

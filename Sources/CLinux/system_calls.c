@@ -1,7 +1,10 @@
 #include "CLinux.h"
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -206,3 +209,36 @@ int64_t clinux_monotonic_nanoseconds(void) {
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
+
+void clinux_cpuid(uint32_t leaf, uint32_t index, uint32_t registers[4]) {
+  __cpuid_count(leaf, index, registers[0], registers[1], registers[2], registers[3]);
+}
+
+// The signal that makes a thread leave a blocking call; its handler does nothing.
+static void leave_call(int signal) { (void)signal; }
+
+int clinux_start_thread(const char *name, void *(*body)(void *), void *argument, uintptr_t *out) {
+  struct sigaction action = {.sa_handler = leave_call};
+  if (sigaction(SIGRTMIN, &action, NULL) < 0) return -errno;
+  // The thread inherits the mask: signals of the program are for the main loop's thread.
+  sigset_t all, old;
+  sigfillset(&all);
+  sigdelset(&all, SIGRTMIN);
+  sigdelset(&all, SIGSEGV);
+  sigdelset(&all, SIGBUS);
+  sigdelset(&all, SIGILL);
+  sigdelset(&all, SIGFPE);
+  sigdelset(&all, SIGTRAP);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  pthread_t thread;
+  int error = pthread_create(&thread, NULL, body, argument);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  if (error != 0) return -error;
+  pthread_setname_np(thread, name);
+  *out = (uintptr_t)thread;
+  return 0;
+}
+
+void clinux_kick_thread(uintptr_t thread) { pthread_kill((pthread_t)thread, SIGRTMIN); }
+
+void clinux_join_thread(uintptr_t thread) { pthread_join((pthread_t)thread, NULL); }

@@ -2,4 +2,5 @@
 #include "vfio.h"
 #include "iommufd.h"
 #include "kvm.h"
+#include "kvm_cpu.h"
 #include "system_calls.h"

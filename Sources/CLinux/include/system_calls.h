@@ -45,6 +45,13 @@ int clinux_find_area(int maps, uint64_t address, struct clinux_area *area);
 /// Takes the capabilities of a mask out of the calling thread's effective set, or puts those that it
 /// is permitted back (capset(2)).
 int clinux_change_effective_capabilities(uint64_t mask, int add);
+/// Starts a thread with a name of at most 15 bytes that takes no signal of the program but the kick.
+int clinux_start_thread(const char *name, void *_Nullable (*_Nonnull body)(void *_Nullable),
+                        void *_Nullable argument, uintptr_t *out);
+/// Makes a thread that was started so leave a call that it is blocked in, with EINTR.
+void clinux_kick_thread(uintptr_t thread);
+/// Waits for the end of a thread; once for each.
+void clinux_join_thread(uintptr_t thread);
 /// Wall-clock time since the epoch in microseconds.
 int clinux_fork(void);
 
