@@ -59,7 +59,7 @@ let package = Package(
     room(
       "Passthrough", ["CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor", system]),
     room("Board", ["CLinux", "PCI", "HostKernel", "Hypervisor", system]),
-    room("CommandLine", ["Tracing", "PCI"]),
+    room("CommandLine", ["Tracing", "PCI", "Hypervisor"]),
     room(
       "Machine",
       [
@@ -110,7 +110,7 @@ let package = Package(
         "TestSupport", system,
       ]),
     tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", "TestSupport", system]),
-    tests("CommandLineTests", ["CommandLine", "Tracing", "PCI", "TestSupport"]),
+    tests("CommandLineTests", ["CommandLine", "Tracing", "PCI", "Hypervisor", "TestSupport"]),
     tests(
       "MachineTests",
       ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", "PCI", system]),

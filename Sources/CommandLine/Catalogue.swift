@@ -1,3 +1,5 @@
+internal import Hypervisor
+
 /// What can be named on a command line: each list drives look-up, help and suggestions.
 enum Catalogue {
   /// One name with its line of help and the help about its properties.
@@ -32,18 +34,10 @@ enum Catalogue {
     /// Reads its properties.
     let read:
       @Sendable (
-        _ list: KeyValueList, _ option: String, _ known: KnownNames,
+        _ list: KeyValueList, _ option: String, _ known: KnownDevices,
         _ warnings: inout [CommandLineWarning]
       )
         throws(CommandLineError) -> DeviceConfiguration
-  }
-
-  /// What a device may link to.
-  struct KnownNames: Sendable {
-    /// Ids of iommufd objects.
-    var iommufds: [String]
-    /// Buses, the root bus first.
-    var buses: [String]
   }
 
   /// `-device`.
@@ -88,6 +82,15 @@ enum Catalogue {
       }),
   ]
 
+  /// `-cpu`, one for each ``CPUModel/Base``.
+  static let processors = CPUModel.Base.allCases.map { base in
+    switch base {
+    case .host: Item(name: base.rawValue, summary: "processor with all supported host features")
+    case .max: Item(name: base.rawValue, summary: "all features that the accelerator can give")
+    case .qemu64: Item(name: base.rawValue, summary: "QEMU Virtual CPU version 2.5+")
+    }
+  }
+
   /// `-object`.
   static let objects = [
     Item(name: "iommufd", propertyHelp: { IOMMUFDProperties.table.helpText })
@@ -130,12 +133,4 @@ enum Catalogue {
     "nochain", "none", "op", "op_ind", "op_opt", "op_plugin", "out_asm", "page", "pcall", "plugin",
     "strace", "tid", "unimp", "vpu",
   ]
-}
-
-extension Catalogue.KnownNames {
-  /// Throws unless `bus` is left out or one of those there are.
-  func requireBus(_ bus: String?, option: String) throws(CommandLineError) {
-    guard let bus, !buses.contains(bus) else { return }
-    throw CommandLineError(option: option, reason: .busNotFound(bus, known: buses))
-  }
 }

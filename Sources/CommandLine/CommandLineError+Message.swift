@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Hypervisor
 internal import Tracing
 
 extension CommandLineError {
@@ -11,9 +12,13 @@ extension CommandLineError {
   ///
   /// Control characters are written as `\xNN`, so that it stays one line whatever the user typed.
   package func message(program: String) -> String {
+    printable(prefix(program: program)) + sentence
+  }
+
+  /// What is wrong and what to do, without who says it and the option at fault.
+  package var sentence: String {
     let (words, advice) = sentences
-    let text = advice.map { "\(words); \($0)" } ?? words
-    return printable(prefix(program: program) + text)
+    return printable(advice.map { "\(words); \($0)" } ?? words)
   }
 
   /// QEMU's lines after the message, and ours where a sentence is too long for it.
@@ -124,13 +129,7 @@ extension CommandLineError {
       ("Bad logfile template: \(template)", "'%' is not supported by this version")
     case .onlyWithKernel(let option):
       ("\(option) only allowed with -kernel option", "add -kernel FILE")
-    case .unknownProcessorModel(let name):
-      (
-        "unable to find CPU model '\(name)'",
-        Self.choice(of: ProcessorModel.models.map(\.name), insteadOf: name)
-      )
-    case .malformedProcessorFeature(let word):
-      ("Property '\(word)' doesn't take this value", "write +FEATURE, -FEATURE or FEATURE=on|off")
+    case .processorModel(let error): (error.message, nil)
     case .tooManyProcessors(let count, let limit):
       (
         "Invalid SMP CPUs \(count). The max CPUs supported by machine 'q35' is \(limit)",

@@ -1,3 +1,5 @@
+package import Hypervisor
+
 /// Why a command line cannot be used; the process ends with status 1.
 package struct CommandLineError: Error, Sendable, Equatable {
   /// The option at fault as written, its value included; `nil` for none in particular.
@@ -86,11 +88,8 @@ package struct CommandLineError: Error, Sendable, Equatable {
     /// `option` makes sense with `-kernel` only.
     case onlyWithKernel(String)
 
-    /// `-cpu` names no model swiftvmm has.
-    case unknownProcessorModel(String)
-
-    /// A feature of `-cpu` that is not `+F`, `-F`, `F=on` or `F=off`.
-    case malformedProcessorFeature(String)
+    /// `-cpu` names a model or a feature that there is not.
+    case processorModel(CPUModelError)
 
     /// `-smp` asks for more CPUs than there can be.
     case tooManyProcessors(Int, limit: Int)

@@ -52,9 +52,7 @@ extension HelpTopic {
     case .devices(let name):
       Self.properties(of: name, in: Catalogue.devices.map(\.item)) ?? Self.devices()
     case .processors:
-      "Available CPUs:\n"
-        + ProcessorModel.models.map { "  " + Self.padded($0.name, to: 24) + $0.summary + "\n" }
-        .joined()
+      "Available CPUs:\n" + Self.columns(Catalogue.processors, width: 24)
     case .objects(let name):
       Self.properties(of: name, in: Catalogue.objects)
         ?? "List of user creatable objects:\n"

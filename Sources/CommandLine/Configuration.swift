@@ -1,3 +1,5 @@
+package import Hypervisor
+
 /// Everything a command line asks for, validated: values only, nothing opened or created.
 ///
 /// Devices and objects keep the order in which they were written; links between them are resolved, so
@@ -23,13 +25,13 @@ package struct Configuration: Sendable, Equatable {
   package var preallocatesMemory = false
 
   /// Guest CPUs, `-smp`.
-  package var processors = ProcessorTopology()
+  package var processors = CPUTopology(count: 1)
 
-  /// The model of guest CPU, `-cpu`; `nil` is the machine's.
-  package var processorModel: ProcessorModel?
+  /// The model of guest CPU, `-cpu`.
+  package var processorModel = CPUModel()
 
   /// `kernel-irqchip`: where the guest's interrupt controllers are.
-  package var interruptController: InterruptControllerPlace = .on
+  package var interruptController: InterruptControllerPlace = .kernel
 
   /// `-kernel`, `-initrd` and `-append`; `nil` starts no guest code.
   package var kernel: KernelConfiguration?
@@ -96,16 +98,6 @@ package enum Accelerator: Sendable, Equatable {
 
   /// No guest CPU: a test drives the machine; `irqfd` says whether interrupts take KVM's direct path.
   case qtest(irqfd: OnOffAuto)
-}
-
-/// Where interrupt controllers are, by the words of `kernel-irqchip`.
-package enum InterruptControllerPlace: String, Sendable, CaseIterable {
-  /// All in the kernel.
-  case on
-  /// The local ones in the kernel, the others in this process.
-  case split
-  /// None in the kernel.
-  case off
 }
 
 /// `-kernel` and what goes with it.

@@ -1,3 +1,5 @@
+internal import Hypervisor
+
 /// Collects a configuration option by option, then settles what depends on more than one of them.
 struct ConfigurationBuilder {
   typealias Use = CommandLineParser.Use
@@ -105,7 +107,11 @@ struct ConfigurationBuilder {
     _ use: Use
   ) throws(CommandLineError) -> CommandLineRequest? {
     if KeyValueList.isHelp(use.value) { return .help(.processors) }
-    configuration.processorModel = try ProcessorModel.read(use.value, option: use.text)
+    do throws(CPUModelError) {
+      configuration.processorModel = try CPUModel(parsing: use.value)
+    } catch {
+      throw self.error(use, .processorModel(error))
+    }
     return nil
   }
 
@@ -150,11 +156,6 @@ struct ConfigurationBuilder {
       if case .kvm(let place?) = accelerator { place } else { nil }
     }
     configuration.interruptController = chosen.last ?? machine.interruptController
-    guard configuration.interruptController != .off else {
-      throw CommandLineError(
-        option: chosen.isEmpty ? machineText : acceleratorText,
-        reason: .unsupportedValue("off", supported: ["on", "split"]))
-    }
   }
 
   private static func accelerator(
@@ -225,7 +226,7 @@ struct ConfigurationBuilder {
 
   /// Reads each device's properties, once every object is known: a bus is there after its port.
   private mutating func settleDevices() throws(CommandLineError) {
-    var known = Catalogue.KnownNames(
+    var known = KnownDevices(
       iommufds: configuration.iommufds.map(\.id), buses: [VFIOPCIProperties.rootBus])
     for device in devices {
       let settled = try device.model.read(

@@ -1,8 +1,10 @@
+internal import Hypervisor
+
 /// `-machine`, before its type and accelerators are looked up.
 struct MachineProperties: PropertySet {
   var type: String?
   var accelerators: String?
-  var interruptController = InterruptControllerPlace.on
+  var interruptController = InterruptControllerPlace.kernel
 
   static let table = PropertyTable<MachineProperties>(
     owner: "q35-machine", wording: .property, impliedKey: "type", helpOption: "-machine q35,help",

@@ -1,3 +1,5 @@
+internal import Hypervisor
+
 /// What an option does.
 enum OptionAction: Sendable, Equatable {
   case help, version
@@ -90,7 +92,7 @@ extension OptionDescription {
       "select the guest's CPUs ('-cpu help' for a list)", action: .processorModel),
     OptionDescription(
       "smp", value: "[cpus=]N[,sockets=N][,cores=N][,threads=N]", section: .standard,
-      "number of guest CPUs, up to \(ProcessorTopology.limit) (default 1)", action: .processors),
+      "number of guest CPUs, up to \(CPUTopology.maximumCount) (default 1)", action: .processors),
     OptionDescription(
       "mem-path", value: "PATH", section: .standard,
       "back guest memory by a file, such as one of huge pages", action: .memoryPath),

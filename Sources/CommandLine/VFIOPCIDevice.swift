@@ -213,7 +213,7 @@ extension VFIOPCIProperties: PropertySet {
 extension VFIOPCIDevice {
   /// Reads a device's properties and resolves what they link to.
   static func read(
-    _ list: KeyValueList, option: String, known: Catalogue.KnownNames,
+    _ list: KeyValueList, option: String, known: KnownDevices,
     warnings: inout [CommandLineWarning]
   ) throws(CommandLineError) -> VFIOPCIDevice {
     var properties = try VFIOPCIProperties.read(list, option: option, warnings: &warnings)

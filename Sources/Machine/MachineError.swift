@@ -10,7 +10,7 @@ package struct MachineError: Error {
     case placement(PCIPlacementError)
     case assignment(AssignmentError)
     case noIOMMUFD
-    case noGuestExecution
+    case noGuestCode
   }
 
   /// The option in full, such as `-device vfio-pci,host=0000:81:00.0`; nil when none is at fault.
@@ -35,11 +35,11 @@ package struct MachineError: Error {
         "Use a kernel with iommufd, or leave -object iommufd and iommufd= out to use the function's "
           + "group instead.",
       ]
-    case .noGuestExecution:
+    case .noGuestCode:
       [
-        "this version does not run guest CPUs yet",
-        "Start with -S to build, inspect and reset the machine under KVM, or with -accel qtest to "
-          + "drive it from a test.",
+        "this machine has no firmware and no kernel to run",
+        "Give it a kernel with -kernel FILE, start it with -S to build, inspect and reset it, or use "
+          + "-accel qtest to drive it from a test.",
       ]
     }
   }

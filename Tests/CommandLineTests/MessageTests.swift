@@ -141,8 +141,8 @@ import Testing
     Complaint(
       "-M", "q35,kernel-irqchip=off",
       is: """
-        -M q35,kernel-irqchip=off: value 'off' is not supported by this version; choose \
-        from 'on', 'split'
+        -M q35,kernel-irqchip=off: Parameter 'kernel-irqchip' does not accept value 'off'; did \
+        you mean 'on'?
         """),
     Complaint(
       "-M", "q35,accel=tcg",
@@ -188,8 +188,7 @@ import Testing
     Complaint(
       "-cpu", "host,avx=maybe",
       is: """
-        -cpu host,avx=maybe: Property 'avx=maybe' doesn't take this value; write +FEATURE, \
-        -FEATURE or FEATURE=on|off
+        -cpu host,avx=maybe: Parameter 'avx' expects 'on' or 'off'
         """),
     Complaint(
       "-smp", "17",

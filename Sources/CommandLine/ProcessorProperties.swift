@@ -1,16 +1,4 @@
-/// `-smp`: how many CPUs a guest has, and how they share sockets and cores.
-package struct ProcessorTopology: Sendable, Equatable {
-  /// How many CPUs there are, 1 to 16.
-  package var count = 1
-  package var sockets = 1
-  package var cores = 1
-  package var threads = 1
-
-  package init() {}
-
-  /// The most CPUs that a guest can have.
-  package static let limit = 16
-}
+internal import Hypervisor
 
 /// `-smp` as written, 0 for what was left out.
 struct ProcessorProperties: PropertySet {
@@ -33,13 +21,13 @@ struct ProcessorProperties: PropertySet {
 
   /// Fills in what was left out, as QEMU does: the missing number is what the others leave, and cores
   /// are preferred to sockets.
-  func topology(option: String?) throws(CommandLineError) -> ProcessorTopology {
+  func topology(option: String?) throws(CommandLineError) -> CPUTopology {
     func refusal(_ reason: CommandLineError.Reason) -> CommandLineError {
       CommandLineError(option: option, reason: reason)
     }
     let given = [sockets, cores, threads, count, maximum].map(UInt64.init)
     guard given.allSatisfy({ $0 <= 1 << 16 }) else {
-      throw refusal(.tooManyProcessors(Int(max(count, maximum)), limit: ProcessorTopology.limit))
+      throw refusal(.tooManyProcessors(Int(max(count, maximum)), limit: CPUTopology.maximumCount))
     }
     var (sockets, cores, threads) = (given[0], given[1], given[2])
     let known = max(given[4], given[3])
@@ -63,17 +51,13 @@ struct ProcessorProperties: PropertySet {
           sockets: Int(sockets), cores: Int(cores), threads: Int(threads),
           maximum: Int(max(count, maximum))))
     }
-    guard maximum <= ProcessorTopology.limit else {
-      throw refusal(.tooManyProcessors(Int(maximum), limit: ProcessorTopology.limit))
+    guard maximum <= CPUTopology.maximumCount else {
+      throw refusal(.tooManyProcessors(Int(maximum), limit: CPUTopology.maximumCount))
     }
     guard count == maximum else {
       throw refusal(.processorPlugging(count: Int(count), maximum: Int(maximum)))
     }
-    var topology = ProcessorTopology()
-    topology.count = Int(count)
-    topology.sockets = Int(sockets)
-    topology.cores = Int(cores)
-    topology.threads = Int(threads)
-    return topology
+    return CPUTopology(
+      count: Int(count), sockets: Int(sockets), cores: Int(cores), threads: Int(threads))
   }
 }
