@@ -58,9 +58,9 @@ extension CPUFeature {
     Word(
       leaf: 7, register: .ebx,
       names: """
-        fsgsbase tsc-adjust sgx bmi1 hle avx2 - smep bmi2 erms invpcid rtm - - mpx - avx512f \
-        avx512dq rdseed adx smap avx512ifma pcommit clflushopt clwb intel-pt avx512pf avx512er \
-        avx512cd sha-ni avx512bw avx512vl
+        fsgsbase tsc-adjust sgx bmi1 hle avx2 fdp-excptn-only smep bmi2 erms invpcid rtm - \
+        zero-fcs-fds mpx - avx512f avx512dq rdseed adx smap avx512ifma pcommit clflushopt clwb \
+        intel-pt avx512pf avx512er avx512cd sha-ni avx512bw avx512vl
         """),
     Word(
       leaf: 7, register: .ecx,

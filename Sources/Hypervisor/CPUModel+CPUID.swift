@@ -128,7 +128,7 @@ extension CPUModel {
         leaf: 0x8000_0008, eax: 0x3000 | min(40, hostBits == 0 ? 36 : hostBits)))
     // Leaves that describe what such a processor does not have.
     table.entries.removeAll {
-      (0xe...0x3fff_ffff).contains($0.leaf) || [5, 9, 0xa, 0xc].contains($0.leaf)
+      (0xe...0x3fff_ffff).contains($0.leaf) || [2, 4, 5, 9, 0xa, 0xc].contains($0.leaf)
         || $0.leaf > 0x8000_000a && $0.leaf < 0xc000_0000
         || [0x8000_0005, 0x8000_0006].contains($0.leaf)
     }
