@@ -5,17 +5,20 @@ package struct RoutingObserver: Hashable, Sendable {
   fileprivate let rawValue: UInt64
 }
 
-/// Carries interrupt pins of the root bus to the interrupt controller through the eight lines PIRQA to
+/// Carries interrupt pins of all buses to the interrupt controller through the eight lines PIRQA to
 /// PIRQH, each high while any pin on it is. Used only while the machine lock is held.
 package final class InterruptRouter {
   private struct Pin: Hashable {
+    /// The bus, nil for a root bus.
+    var bus: ObjectIdentifier?
     var place: PCISlot
     var pin: Int
   }
 
   private let bridge: ISABridge
   private let accelerator: any Accelerator
-  private var raised: Set<Pin> = []
+  /// High pins, each with its line.
+  private var raised: [Pin: Int] = [:]
   /// The inputs of the interrupt controller that are high because of `raised`.
   private var high: Set<UInt32> = []
   private var observers: [(RoutingObserver, () -> Void)] = []
@@ -30,16 +33,25 @@ package final class InterruptRouter {
   // The bridge may live on in a bus that someone holds.
   deinit { bridge.onRoutingWrite = {} }
 
-  /// Where pin 0 (INTA) to 3 (INTD) of a function leads now.
-  package func route(_ place: PCISlot, pin: Int) -> InterruptRoute {
-    InterruptRoute(isEnabled: true, gsi: bridge.globalInterrupt(of: Self.line(place, pin)))
+  /// Where pin 0 (INTA) to 3 (INTD) of a function leads now; no bus means the root bus.
+  package func route(_ place: PCISlot, on bus: PCIBus? = nil, pin: Int) -> InterruptRoute {
+    InterruptRoute(isEnabled: true, gsi: bridge.globalInterrupt(of: line(place, bus, pin)))
   }
 
-  /// Drives a pin high or low.
-  package func setLevel(_ isHigh: Bool, _ place: PCISlot, pin: Int) {
-    let pin = Pin(place: place, pin: pin & 3)
-    if isHigh { raised.insert(pin) } else { raised.remove(pin) }
+  /// Drives a pin high or low; no bus means the root bus.
+  package func setLevel(_ isHigh: Bool, _ place: PCISlot, on bus: PCIBus? = nil, pin: Int) {
+    let key = key(place, bus, pin)
+    if isHigh {
+      raised[key] = line(place, bus, pin)
+    } else if raised.removeValue(forKey: key) == nil {
+      return
+    }
     drive()
+  }
+
+  /// Lets the pins of a function go that is no more.
+  package func release(_ place: PCISlot, on bus: PCIBus) {
+    for pin in 0..<4 { setLevel(false, place, on: bus, pin: pin) }
   }
 
   /// Calls `observer` after each write to a routing register, in the order of registration.
@@ -57,7 +69,7 @@ package final class InterruptRouter {
 
   /// Lets all pins go.
   func reset() {
-    raised = []
+    raised = [:]
     drive()
   }
 
@@ -67,13 +79,23 @@ package final class InterruptRouter {
     place.slot < 25 ? 4 + (place.slot + pin) & 3 : pin & 3
   }
 
+  private func line(_ place: PCISlot, _ bus: PCIBus?, _ pin: Int) -> Int {
+    let (place, pin) = bus?.rootPin(place, pin: pin) ?? (place, pin)
+    return Self.line(place, pin)
+  }
+
+  private func key(_ place: PCISlot, _ bus: PCIBus?, _ pin: Int) -> Pin {
+    Pin(
+      bus: bus.flatMap { $0.isRoot ? nil : ObjectIdentifier($0) }, place: place, pin: pin & 3)
+  }
+
   private func routingChanged() {
     drive()
     for (_, observer) in observers { observer() }
   }
 
   private func drive() {
-    let wanted = Set(raised.map { route($0.place, pin: $0.pin).gsi })
+    let wanted = Set(raised.values.map { bridge.globalInterrupt(of: $0) })
     for gsi in high.subtracting(wanted).sorted() { accelerator.setLine(gsi: gsi, level: false) }
     for gsi in wanted.subtracting(high).sorted() { accelerator.setLine(gsi: gsi, level: true) }
     high = wanted

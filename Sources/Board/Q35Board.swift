@@ -19,9 +19,11 @@ package final class Q35Board {
   package let memory = AddressSpace()
   package let ports = PortSpace()
   /// Bus 0. Slots 0 and 31 are taken.
-  package let rootBus = PCIBus()
+  package let rootBus: PCIBus
   package let interrupts: InterruptRouter
   package let ramLayout: RAMLayout
+  /// Sends a message-signalled interrupt of the board's own functions: address and data.
+  package var signalMessage: (UInt64, UInt32) -> Void = { _, _ in }
 
   /// Builds the board around `ramSize` bytes of anonymous memory, a multiple of the page size.
   ///
@@ -42,6 +44,11 @@ package final class Q35Board {
     }
     self.accelerator = accelerator
     ramLayout = RAMLayout(size: ramSize)
+    // RAM and the chipset's windows lie over what a guest puts at their addresses, as in QEMU.
+    rootBus = PCIBus(
+      memory: memory.add(
+        MemoryRegion(
+          name: "pci", base: 0, size: .max, priority: -1, kind: .bus(windows: [0 ... .max]))))
     bridge = HostBridge(memory: memory, bus: rootBus)
     isaBridge = ISABridge()
     interrupts = InterruptRouter(bridge: isaBridge, accelerator: accelerator)
