@@ -354,7 +354,7 @@ final class SimulatedHost {
       return
     }
     EventDescriptor.drain(event)
-    for device in devices { device.writeValues(signalledBy: identity) }
+    for device in devices { device.writeValues(signalledBy: identity, on: self) }
   }
 
   // MARK: Messages and introspection
@@ -362,10 +362,13 @@ final class SimulatedHost {
   /// Says once for each kind of file and command that it is not modelled, and gives `ENOTTY`.
   func notModelled(_ kind: String, _ request: UInt) -> Errno {
     let name = "\(kind) command 0x\(String(request, radix: 16))"
-    if reported.insert(name).inserted {
-      report("simulated kernel: \(name) is not modelled, answering ENOTTY")
-    }
+    reportOnce(of: name, "\(name) is not modelled, answering ENOTTY")
     return .enotty
+  }
+
+  /// Reports what has to be said once about a subject.
+  func reportOnce(of subject: String, _ text: String) {
+    if reported.insert(subject).inserted { report("simulated kernel: \(text)") }
   }
 
   /// What is still held, one line each; empty when nothing is.
