@@ -99,6 +99,12 @@ package struct DMAFault: Error, Sendable, Equatable {
   package var isWrite: Bool
   package var reason: Reason
 
+  package init(address: UInt64, isWrite: Bool, reason: Reason) {
+    self.address = address
+    self.isWrite = isWrite
+    self.reason = reason
+  }
+
   package enum Reason: Sendable, Equatable {
     /// The function may not master the bus.
     case notMaster

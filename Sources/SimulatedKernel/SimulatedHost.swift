@@ -23,14 +23,20 @@ final class SimulatedHost {
   private var bindings = 0
   private var reported: Set<String> = []
   private let report: @Sendable (String) -> Void
+  /// `/dev/kvm` is the real host's.
+  private let runsGuests: Bool
   /// The sysfs that was last asked for, and how many changes it shows.
   private var sysfsOfThen: (tree: SysfsTree, changes: Int)?
   private var deviceChanges = 0
   /// An eventfd that users signal was set since this was last looked at.
   var hasNewWatchedEvent = false
 
-  init(_ description: HostDescription, report: @escaping @Sendable (String) -> Void) {
+  init(
+    _ description: HostDescription, runsGuests: Bool,
+    report: @escaping @Sendable (String) -> Void
+  ) {
     self.description = description
+    self.runsGuests = runsGuests
     self.report = report
     parameters = ModuleParameters(
       type1AllowsUnsafeInterrupts: description.type1AllowsUnsafeInterrupts,
@@ -101,7 +107,12 @@ final class SimulatedHost {
       contexts.append(context)
       return descriptor
     }
-    if path == "/dev/kvm" { return try files.add(KVMModuleFile(), named: path) }
+    if path == "/dev/kvm" {
+      guard runsGuests else { return try files.add(KVMModuleFile(), named: path) }
+      let descriptor = try LinuxKernel().open(path, access)
+      files.add(RealKVMModuleFile(), as: descriptor)
+      return descriptor
+    }
     if path == "/dev/vfio/vfio" { return try files.add(VFIOContainer(), named: path) }
     if path.hasPrefix("/dev/vfio/devices/vfio") {
       let number = path.dropFirst("/dev/vfio/devices/vfio".count)
