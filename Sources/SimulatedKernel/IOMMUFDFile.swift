@@ -147,10 +147,11 @@ final class IOMMUFDFile: OpenFile {
     {
       size = bytes
     }
+    let pages = host.newPages(for: context)
+    if size != nil { pages.hold(command.fd) }
     command.iova = try ioas.map(
       .file(start: command.start, size: size), length: command.length,
-      at: command.flags & 1 != 0 ? command.iova : nil, access(command.flags),
-      pages: host.newPages(for: context)
+      at: command.flags & 1 != 0 ? command.iova : nil, access(command.flags), pages: pages
     ) { mapping throws(Errno) in try host.pin(mapping) }
     try argument.store(command)
   }

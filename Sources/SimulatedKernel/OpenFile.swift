@@ -6,9 +6,15 @@ protocol OpenFile: AnyObject {
   /// The word for it in messages.
   var kind: String { get }
 
+  /// Whether the file answers a call itself; others go to the real host, without the lock.
+  func answers(_ request: UInt, _ argument: UserArgument) -> Bool
+
   func control(
     _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
   ) throws(Errno) -> Int32
+
+  /// A call that the real host answered gave a descriptor or another number.
+  func made(_ descriptor: Int32, by request: UInt, on host: SimulatedHost)
 
   func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8]
 
@@ -25,6 +31,10 @@ protocol OpenFile: AnyObject {
 }
 
 extension OpenFile {
+  func answers(_ request: UInt, _ argument: UserArgument) -> Bool { true }
+
+  func made(_ descriptor: Int32, by request: UInt, on host: SimulatedHost) {}
+
   func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
     throw .einval
   }

@@ -23,14 +23,20 @@ final class SimulatedHost {
   private var bindings = 0
   private var reported: Set<String> = []
   private let report: @Sendable (String) -> Void
+  /// `/dev/kvm` is the real host's.
+  private let runsGuests: Bool
   /// The sysfs that was last asked for, and how many changes it shows.
   private var sysfsOfThen: (tree: SysfsTree, changes: Int)?
   private var deviceChanges = 0
   /// An eventfd that users signal was set since this was last looked at.
   var hasNewWatchedEvent = false
 
-  init(_ description: HostDescription, report: @escaping @Sendable (String) -> Void) {
+  init(
+    _ description: HostDescription, runsGuests: Bool,
+    report: @escaping @Sendable (String) -> Void
+  ) {
     self.description = description
+    self.runsGuests = runsGuests
     self.report = report
     parameters = ModuleParameters(
       type1AllowsUnsafeInterrupts: description.type1AllowsUnsafeInterrupts,
@@ -101,7 +107,12 @@ final class SimulatedHost {
       contexts.append(context)
       return descriptor
     }
-    if path == "/dev/kvm" { return try files.add(KVMModuleFile(), named: path) }
+    if path == "/dev/kvm" {
+      guard runsGuests else { return try files.add(KVMModuleFile(), named: path) }
+      let descriptor = try LinuxKernel().open(path, access)
+      files.add(RealKVMModuleFile(), as: descriptor)
+      return descriptor
+    }
     if path == "/dev/vfio/vfio" { return try files.add(VFIOContainer(), named: path) }
     if path.hasPrefix("/dev/vfio/devices/vfio") {
       let number = path.dropFirst("/dev/vfio/devices/vfio".count)
@@ -354,7 +365,7 @@ final class SimulatedHost {
       return
     }
     EventDescriptor.drain(event)
-    for device in devices { device.writeValues(signalledBy: identity) }
+    for device in devices { device.writeValues(signalledBy: identity, on: self) }
   }
 
   // MARK: Messages and introspection
@@ -362,10 +373,13 @@ final class SimulatedHost {
   /// Says once for each kind of file and command that it is not modelled, and gives `ENOTTY`.
   func notModelled(_ kind: String, _ request: UInt) -> Errno {
     let name = "\(kind) command 0x\(String(request, radix: 16))"
-    if reported.insert(name).inserted {
-      report("simulated kernel: \(name) is not modelled, answering ENOTTY")
-    }
+    reportOnce(of: name, "\(name) is not modelled, answering ENOTTY")
     return .enotty
+  }
+
+  /// Reports what has to be said once about a subject.
+  func reportOnce(of subject: String, _ text: String) {
+    if reported.insert(subject).inserted { report("simulated kernel: \(text)") }
   }
 
   /// What is still held, one line each; empty when nothing is.

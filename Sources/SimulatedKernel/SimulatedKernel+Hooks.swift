@@ -135,6 +135,11 @@ extension SimulatedKernel {
     }
   }
 
+  /// The first DMA faults of a function since the host was built, at most 64.
+  package func dmaFaults(of address: PCIAddress) throws(Errno) -> [DMAFault] {
+    try change { host throws(Errno) in try host.existing(address).faults }
+  }
+
   /// The hardware's own config space of a function.
   package func hardwareConfig(of address: PCIAddress) throws(Errno) -> [UInt8] {
     try change { host throws(Errno) in try host.existing(address).config.bytes }
