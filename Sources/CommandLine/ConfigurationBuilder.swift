@@ -1,4 +1,5 @@
 internal import Hypervisor
+internal import PCI
 
 /// Collects a configuration option by option, then settles what depends on more than one of them.
 struct ConfigurationBuilder {
@@ -231,7 +232,9 @@ struct ConfigurationBuilder {
     for device in devices {
       let settled = try device.model.read(
         device.list, device.text, known, &configuration.warnings)
-      if case .rootPort(let port) = settled, let id = port.properties.id { known.buses.append(id) }
+      if case .rootPort(let port) = settled, let id = port.properties.options.id {
+        known.buses.append(id)
+      }
       configuration.devices.append(settled)
     }
   }

@@ -149,20 +149,29 @@ extension Property {
       })
   }
 
-  /// One word of an enumeration.
-  static func word<Value: RawRepresentable<String> & CaseIterable & Sendable>(
-    _ name: String, type: String, _ path: Path<Value>,
+  /// One of several words, each with its value.
+  static func choice<Value: Equatable & Sendable>(
+    _ name: String, type: String, _ path: Path<Value>, _ choices: [(word: String, value: Value)],
     _ summary: String
   ) -> Property {
     Property(
-      name: name, typeName: type, summary: summary, shown: { $0[keyPath: path].rawValue },
-      assign: {
-        guard let value = Value(rawValue: $1) else {
-          return .notOneOf(Value.allCases.map(\.rawValue))
+      name: name, typeName: type, summary: summary,
+      shown: { target in choices.first { $0.value == target[keyPath: path] }?.word },
+      assign: { target, word in
+        guard let choice = choices.first(where: { $0.word == word }) else {
+          return .notOneOf(choices.map(\.word))
         }
-        $0[keyPath: path] = value
+        target[keyPath: path] = choice.value
         return nil
       })
+  }
+
+  /// One word of an enumeration.
+  static func word<Value: RawRepresentable<String> & CaseIterable & Equatable & Sendable>(
+    _ name: String, type: String, _ path: Path<Value>,
+    _ summary: String
+  ) -> Property {
+    choice(name, type: type, path, Value.allCases.map { ($0.rawValue, $0) }, summary)
   }
 
   /// One word of an enumeration, or none until one is written.

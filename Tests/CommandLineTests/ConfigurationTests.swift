@@ -1,4 +1,6 @@
 import CommandLine
+import Hypervisor
+import PCI
 import PCI
 import TestSupport
 import Testing
@@ -116,8 +118,8 @@ import Testing
       Issue.record("\(devices)")
       return
     }
-    #expect(port.properties.slot == 16 && port.properties.speed.code == 3)
-    #expect(!port.properties.isHotPlugCapable && port.properties.address?.devfn == 0xe1)
+    #expect(port.properties.options.slot == 16 && port.properties.options.speed == .gen3)
+    #expect(!port.properties.options.isHotPluggable && port.properties.address?.devfn == 0xe1)
     #expect(function.properties.bus == "rp1")
     #expect(exit.properties.base == 0xf4 && exit.properties.size == 4)
   }
