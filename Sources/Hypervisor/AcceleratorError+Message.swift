@@ -19,6 +19,7 @@ extension AcceleratorError {
     case .setIdentityMap: "ioctl(KVM_SET_IDENTITY_MAP_ADDR) failed"
     case .setTaskStateSegment: "ioctl(KVM_SET_TSS_ADDR) failed"
     case .createInterruptController: "Create kernel irqchip failed"
+    case .setInterruptRoutes: "ioctl(KVM_SET_GSI_ROUTING) failed"
     case .createVFIODevice: "Failed to create KVM VFIO device"
     case .addVFIOFile(let file): "Failed to add fd \(file) to KVM VFIO device"
     case .removeVFIOFile(let file): "Failed to remove fd \(file) from KVM VFIO device"

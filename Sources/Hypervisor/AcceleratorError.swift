@@ -14,6 +14,7 @@ package struct AcceleratorError: Error, Equatable, Sendable {
     case setIdentityMap
     case setTaskStateSegment
     case createInterruptController
+    case setInterruptRoutes
     case createVFIODevice
     case addVFIOFile(Int32)
     case removeVFIOFile(Int32)

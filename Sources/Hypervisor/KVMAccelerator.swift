@@ -7,7 +7,9 @@ package import SystemPackage
 /// Everything goes through the seam. What was opened is closed when the object goes, or when its
 /// construction fails.
 package final class KVMAccelerator: Accelerator {
-  private let vm: HostDescriptor
+  let vm: HostDescriptor
+  /// What the interrupts lead to.
+  var routes: InterruptRoutes
   private var slots: MemorySlots
   private var vfioDevice: HostDescriptor?
   private var failure: AcceleratorError?
@@ -26,7 +28,9 @@ package final class KVMAccelerator: Accelerator {
       throw AcceleratorError(.requireCapability(name))
     }
     let slotCount = try Self.extent(of: KVM_CAP_NR_MEMSLOTS, "KVM_CAP_NR_MEMSLOTS", in: module)
+    let routeCount = try Self.extent(of: KVM_CAP_IRQ_ROUTING, "KVM_CAP_IRQ_ROUTING", in: module)
     vm = try Self.makeVM(module)
+    routes = InterruptRoutes(limit: Int(routeCount), hasKernelControllers: true)
     slots = MemorySlots(count: UInt32(clamping: slotCount))
     try setUp()
   }
@@ -101,6 +105,9 @@ package final class KVMAccelerator: Accelerator {
     }
     try perform(.createInterruptController) { () throws(Errno) in
       try vm.control(KVM_CREATE_IRQCHIP)
+    }
+    do throws(Errno) { try commitRoutes() } catch {
+      throw AcceleratorError(.setInterruptRoutes, error)
     }
   }
 

@@ -19,8 +19,9 @@ extension Trait where Self == ConditionTrait {
     #expect(
       kernel.calls == [
         "open /dev/kvm", "GET_API_VERSION 0", "CHECK_EXTENSION 0", "CHECK_EXTENSION 20",
-        "CHECK_EXTENSION 52", "CHECK_EXTENSION 59", "CHECK_EXTENSION a", "CREATE_VM 0",
-        "SET_IDENTITY_MAP_ADDR feffc000 0", "SET_TSS_ADDR feffd000", "CREATE_IRQCHIP 0",
+        "CHECK_EXTENSION 52", "CHECK_EXTENSION 59", "CHECK_EXTENSION a", "CHECK_EXTENSION 19",
+        "CREATE_VM 0", "SET_IDENTITY_MAP_ADDR feffc000 0", "SET_TSS_ADDR feffd000",
+        "CREATE_IRQCHIP 0", "SET_GSI_ROUTING 39=39+",
       ])
     #expect(accelerator.name == "kvm" && accelerator.hasResampleIRQFD)
     #expect(kernel.openDescriptors.count == 1)
@@ -28,12 +29,13 @@ extension Trait where Self == ConditionTrait {
 
   @Test(
     arguments: zip(
-      0..<11,
+      0..<13,
       [
         .openKVM, .readVersion, .requireCapability("KVM_CAP_IRQCHIP"),
         .requireCapability("KVM_CAP_IRQFD"), .requireCapability("KVM_CAP_IRQFD_RESAMPLE"),
         .requireCapability("KVM_CAP_DEVICE_CTRL"), .requireCapability("KVM_CAP_NR_MEMSLOTS"),
-        .createVM, .setIdentityMap, .setTaskStateSegment, .createInterruptController,
+        .requireCapability("KVM_CAP_IRQ_ROUTING"), .createVM, .setIdentityMap,
+        .setTaskStateSegment, .createInterruptController, .setInterruptRoutes,
       ] as [AcceleratorError.Operation]))
   func aCallThatFailsIsNamedAndLeavesNothingOpen(
     call: Int, operation: AcceleratorError.Operation
@@ -63,7 +65,7 @@ extension Trait where Self == ConditionTrait {
 
   @Test func creatingAMachineIsTriedAgainAfterASignal() throws {
     let kernel = ScriptedKVM { state in
-      state.failingCall = 7
+      state.failingCall = 8
       state.error = .interrupted
     }
     _ = try KVMAccelerator(on: kernel)
