@@ -31,6 +31,7 @@ extension AcceleratorError {
     case .enforceCPUModel(let names): CPUModelError.missing(names).message
     case .makeCPU(let number, let step): "\(text(of: step)) failed for vCPU \(number)"
     case .setCPUState(let number, let command): "ioctl(\(command)) failed for vCPU \(number)"
+    case .setInterruptRoutes: "ioctl(KVM_SET_GSI_ROUTING) failed"
     case .createVFIODevice: "Failed to create KVM VFIO device"
     case .addVFIOFile(let file): "Failed to add fd \(file) to KVM VFIO device"
     case .removeVFIOFile(let file): "Failed to remove fd \(file) from KVM VFIO device"

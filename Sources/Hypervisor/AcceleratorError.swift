@@ -32,6 +32,7 @@ package struct AcceleratorError: Error, Equatable, Sendable {
     case makeCPU(Int, CPUStep)
     /// A part of a CPU's state that could not be set, by the kernel command.
     case setCPUState(Int, String)
+    case setInterruptRoutes
     case createVFIODevice
     case addVFIOFile(Int32)
     case removeVFIOFile(Int32)

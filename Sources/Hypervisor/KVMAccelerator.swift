@@ -13,6 +13,8 @@ package final class KVMAccelerator: Accelerator {
   package let interruptController: InterruptControllerPlace
   /// The interrupt controllers of this process, in split mode.
   var splitChips: SplitInterruptChips?
+  /// What the interrupts lead to.
+  var routes: InterruptRoutes
   private var slots: MemorySlots
   private var vfioDevice: HostDescriptor?
   private var failure: AcceleratorError?
@@ -34,7 +36,10 @@ package final class KVMAccelerator: Accelerator {
       throw AcceleratorError(.requireCapability(name))
     }
     let slotCount = try Self.extent(of: KVM_CAP_NR_MEMSLOTS, "KVM_CAP_NR_MEMSLOTS", in: module)
+    let routeCount = try Self.extent(of: KVM_CAP_IRQ_ROUTING, "KVM_CAP_IRQ_ROUTING", in: module)
     vm = try Self.makeVM(module)
+    routes = InterruptRoutes(
+      limit: Int(routeCount), hasKernelControllers: interruptController == .kernel)
     slots = MemorySlots(count: UInt32(clamping: slotCount))
     try setUp()
   }
@@ -134,6 +139,9 @@ package final class KVMAccelerator: Accelerator {
       try perform(.splitInterruptController) { () throws(Errno) in
         try vm.control(KVM_ENABLE_CAP, on: &capability)
       }
+    }
+    do throws(Errno) { try commitRoutes() } catch {
+      throw AcceleratorError(.setInterruptRoutes, error)
     }
   }
 

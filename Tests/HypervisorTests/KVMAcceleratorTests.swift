@@ -20,8 +20,9 @@ extension Trait where Self == ConditionTrait {
       kernel.calls == [
         "open /dev/kvm", "GET_API_VERSION 0", "CHECK_EXTENSION 0", "CHECK_EXTENSION 20",
         "CHECK_EXTENSION 52", "CHECK_EXTENSION 59", "CHECK_EXTENSION 88", "CHECK_EXTENSION 21",
-        "CHECK_EXTENSION a", "CREATE_VM 0", "SET_IDENTITY_MAP_ADDR feffc000 0",
-        "SET_TSS_ADDR feffd000", "CREATE_IRQCHIP 0", "CREATE_PIT2 1" + zeros(15),
+        "CHECK_EXTENSION a", "CHECK_EXTENSION 19", "CREATE_VM 0",
+        "SET_IDENTITY_MAP_ADDR feffc000 0", "SET_TSS_ADDR feffd000", "CREATE_IRQCHIP 0",
+        "CREATE_PIT2 1" + zeros(15), "SET_GSI_ROUTING 39=39+",
       ])
     #expect(accelerator.name == "kvm" && accelerator.hasResampleIRQFD)
     #expect(kernel.openDescriptors.count == 2)
@@ -36,7 +37,7 @@ extension Trait where Self == ConditionTrait {
     #expect(!kernel.calls.contains("CREATE_IRQCHIP 0"))
     #expect(throws: AcceleratorError(.splitInterruptController, .invalidArgument)) {
       let failing = ScriptedKVM {
-        $0.failingCall = 12
+        $0.failingCall = 13
         $0.error = .invalidArgument
       }
       _ = try KVMAccelerator(on: failing, interruptController: .split)
@@ -47,14 +48,14 @@ extension Trait where Self == ConditionTrait {
 
   @Test(
     arguments: zip(
-      0..<14,
+      0..<16,
       [
         .openKVM, .readVersion, .requireCapability("KVM_CAP_IRQCHIP"),
         .requireCapability("KVM_CAP_IRQFD"), .requireCapability("KVM_CAP_IRQFD_RESAMPLE"),
         .requireCapability("KVM_CAP_DEVICE_CTRL"), .requireCapability("KVM_CAP_IMMEDIATE_EXIT"),
         .requireCapability("KVM_CAP_PIT2"), .requireCapability("KVM_CAP_NR_MEMSLOTS"),
-        .createVM, .setIdentityMap, .setTaskStateSegment, .createInterruptController,
-        .createTimer,
+        .requireCapability("KVM_CAP_IRQ_ROUTING"), .createVM, .setIdentityMap,
+        .setTaskStateSegment, .createInterruptController, .createTimer, .setInterruptRoutes,
       ] as [AcceleratorError.Operation]))
   func aCallThatFailsIsNamedAndLeavesNothingOpen(
     call: Int, operation: AcceleratorError.Operation
@@ -84,7 +85,7 @@ extension Trait where Self == ConditionTrait {
 
   @Test func creatingAMachineIsTriedAgainAfterASignal() throws {
     let kernel = ScriptedKVM { state in
-      state.failingCall = 9
+      state.failingCall = 10
       state.error = .interrupted
     }
     _ = try KVMAccelerator(on: kernel)
