@@ -17,8 +17,8 @@ package final class InterruptRouter {
 
   private let bridge: ISABridge
   private let accelerator: any Accelerator
-  /// High pins, each with its line.
-  private var raised: [Pin: Int] = [:]
+  /// High pins, each with the slot and pin at which it arrives on the root bus.
+  private var raised: [Pin: (slot: Int, pin: Int)] = [:]
   /// The inputs of the interrupt controller that are high because of `raised`.
   private var high: Set<UInt32> = []
   private var observers: [(RoutingObserver, () -> Void)] = []
@@ -35,14 +35,14 @@ package final class InterruptRouter {
 
   /// Where pin 0 (INTA) to 3 (INTD) of a function leads now; no bus means the root bus.
   package func route(_ place: PCISlot, on bus: PCIBus? = nil, pin: Int) -> InterruptRoute {
-    InterruptRoute(isEnabled: true, gsi: bridge.globalInterrupt(of: line(place, bus, pin)))
+    InterruptRoute(isEnabled: true, gsi: globalInterrupt(arrival(place, bus, pin)))
   }
 
   /// Drives a pin high or low; no bus means the root bus.
   package func setLevel(_ isHigh: Bool, _ place: PCISlot, on bus: PCIBus? = nil, pin: Int) {
     let key = key(place, bus, pin)
     if isHigh {
-      raised[key] = line(place, bus, pin)
+      raised[key] = arrival(place, bus, pin)
     } else if raised.removeValue(forKey: key) == nil {
       return
     }
@@ -73,15 +73,14 @@ package final class InterruptRouter {
     drive()
   }
 
-  /// The line of a pin: slots up to 24 take turns on PIRQE to PIRQH, those above go to PIRQA to PIRQD
-  /// by pin, as the reset values of the chipset's `DnnIR` registers have it.
-  static func line(_ place: PCISlot, _ pin: Int) -> Int {
-    place.slot < 25 ? 4 + (place.slot + pin) & 3 : pin & 3
+  /// The slot and pin of the root bus where a pin arrives.
+  private func arrival(_ place: PCISlot, _ bus: PCIBus?, _ pin: Int) -> (slot: Int, pin: Int) {
+    guard let found = bus?.rootPin(place, pin: pin) else { return (place.slot, pin & 3) }
+    return (found.place.slot, found.pin)
   }
 
-  private func line(_ place: PCISlot, _ bus: PCIBus?, _ pin: Int) -> Int {
-    let (place, pin) = bus?.rootPin(place, pin: pin) ?? (place, pin)
-    return Self.line(place, pin)
+  private func globalInterrupt(_ arrival: (slot: Int, pin: Int)) -> UInt32 {
+    bridge.globalInterrupt(of: bridge.line(of: arrival.slot, pin: arrival.pin))
   }
 
   private func key(_ place: PCISlot, _ bus: PCIBus?, _ pin: Int) -> Pin {
@@ -95,7 +94,7 @@ package final class InterruptRouter {
   }
 
   private func drive() {
-    let wanted = Set(raised.values.map { bridge.globalInterrupt(of: $0) })
+    let wanted = Set(raised.values.map(globalInterrupt))
     for gsi in high.subtracting(wanted).sorted() { accelerator.setLine(gsi: gsi, level: false) }
     for gsi in wanted.subtracting(high).sorted() { accelerator.setLine(gsi: gsi, level: true) }
     high = wanted

@@ -49,8 +49,9 @@ package final class Q35Board {
       memory: memory.add(
         MemoryRegion(
           name: "pci", base: 0, size: .max, priority: -1, kind: .bus(windows: [0 ... .max]))))
-    bridge = HostBridge(memory: memory, bus: rootBus)
-    isaBridge = ISABridge()
+    bridge = HostBridge(
+      memory: memory, bus: rootBus, ram: ram.address, ramSize: ramLayout.below4G)
+    isaBridge = ISABridge(memory: memory)
     interrupts = InterruptRouter(bridge: isaBridge, accelerator: accelerator)
     configPorts = ConfigPorts(rootBus)
     resetPort = ResetControlPort(requestReset: requestReset)
@@ -74,6 +75,31 @@ package final class Q35Board {
     configPorts.reset()
     resetPort.reset()
     interrupts.reset()
+  }
+
+  /// Programs what firmware programs before a kernel that is loaded without firmware starts. Called after
+  /// a reset.
+  package func applyFirmwareSettings() {
+    bridge.applyFirmwareSettings()
+    isaBridge.applyFirmwareSettings()
+  }
+
+  /// Tells `observer` now and from now on where the chipset has its power management ports; there is one
+  /// observer.
+  package func onPowerManagement(_ observer: @escaping (PowerManagementPorts) -> Void) {
+    isaBridge.onPowerManagement = observer
+    observer(isaBridge.powerManagement)
+  }
+
+  /// What firmware tables say of the PCI host; `addressBits` is the width of the CPUs' physical addresses.
+  package func pciFacts(addressBits: Int) -> PCIHostFacts {
+    PCIHostFacts(
+      ramLayout, addressBits: addressBits,
+      rootPorts: rootPorts.filter { rootBus.function(at: $0.place) === $0 }.map {
+        PCIHostFacts.Port(
+          slot: $0.place.slot, function: $0.place.function, id: $0.options.id,
+          isHotPluggable: $0.options.isHotPluggable)
+      })
   }
 
   private func occupy(

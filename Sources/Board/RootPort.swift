@@ -48,6 +48,15 @@ package final class RootPort: PCIBridge {
     secondaryBus.connect(self)
   }
 
+  /// Takes the port's windows out of the guest, and what lies over them.
+  deinit {
+    host.memory.update {
+      host.memory.remove(windows.memory)
+      host.memory.remove(bar)
+    }
+    host.ports.remove(windows.ports)
+  }
+
   // MARK: - Accesses
 
   package func readConfig(offset: Int, length: Int) -> UInt32 {
