@@ -16,6 +16,7 @@ func checkBars() {
     Report.check(place.isShown, "contents are there")
   }
   for place in places { checkMove(place) }
+  for place in places where place.base.is64Bit { checkFarMove(place) }
   checkDecoding(function, places)
   checkSwap(function, places.filter { !$0.base.isIO })
   for base in bases {
@@ -37,8 +38,14 @@ private struct BARContent {
 
   /// nil for a BAR of which nothing is known.
   init?(_ base: BaseAddress) {
-    guard let driver = Driver(base.function) else { return nil }
     self.base = base
+    guard let driver = Driver(base.function) else {
+      // What stands in the first word of memory serves if it could not be nothing's.
+      guard !base.isIO else { return nil }
+      (offset, value, isWritten) = (0, load32(base.address), false)
+      if value == 0 || value == 0xFFFF_FFFF { return nil }
+      return
+    }
     switch (driver.kind, base.index) {
     // The scratch register, by way of memory or ports.
     case (.testDevice, 0), (.testDevice, 4): (offset, value, isWritten) = (0x10, 0x1357_9BDF, true)
@@ -66,6 +73,9 @@ private struct BARContent {
   var isShown: Bool { isShown(at: base.address) }
 
   func isShown(at address: UInt32) -> Bool { read(at: address) == value }
+
+  /// Whether it is shown at 32 GiB.
+  var isShownFar: Bool { loadFar32(0x8_0000_0000 + UInt64(offset)) == value }
 }
 
 private func checkMove(_ place: BARContent) {
@@ -85,6 +95,21 @@ private func checkMove(_ place: BARContent) {
   }
   place.base.address = home
   Report.check(place.isShown, "contents are back")
+}
+
+/// Moves a 64-bit register above 4 GiB and back.
+private func checkFarMove(_ place: BARContent) {
+  guard place.base.function.bus == 0, place.base.size <= 1 << 30 else {
+    return Report.skip("no move above 4 GiB")
+  }
+  let home = place.base.address
+  place.base.address = 0
+  place.base.upperHalf = 8
+  Report.check(place.base.upperHalf, is: 8, "the upper half takes an address")
+  Report.check(place.isShownFar, "contents moved above 4 GiB")
+  Report.check(!place.isShown(at: home), "and left the old address")
+  place.base.address = home
+  Report.check(place.isShown && !place.isShownFar, "contents are back below")
 }
 
 private func checkDecoding(_ function: PCIFunction, _ places: [BARContent]) {

@@ -51,9 +51,15 @@ struct BaseAddress: Equatable {
     }
   }
 
-  /// Whether the register has no address that a 32-bit payload can use.
+  /// Bits 32 to 63 of the address.
+  var upperHalf: UInt32 {
+    get { is64Bit ? function.read32(register + 4) : 0 }
+    nonmutating set { if is64Bit { function.write32(register + 4, newValue) } }
+  }
+
+  /// Whether the register has no address below 4 GiB.
   var isUnset: Bool {
-    address == 0 || is64Bit && function.read32(register + 4) != 0
+    address == 0 || upperHalf != 0
   }
 
   /// Whether an address and the size fit together.

@@ -57,9 +57,6 @@ struct Driver {
     case .e1000e:
       // Causes from before, such as a link that came up, would come along.
       store32(base + 0xC0, 0xFFFF_FFFF)
-      // No throttling.
-      store32(base + 0xC4, 0)
-      for vector in UInt32(0)..<5 { store32(base + 0xE8 + 4 * vector, 0) }
       store32(base + 0xE4, 0xC_BA98)
       store32(base + 0xDC, 0x1F << 20)
       store32(base + 0xD0, 0x1F << 20)
@@ -72,18 +69,25 @@ struct Driver {
     case .testDevice: store32(base + 0x28, vector)
     case .edu: store32(base + 0x60, 1)
     case .e1000e:
-      // A message that was sent has masked its own cause.
+      // Messages of a vector keep 128 microseconds apart, and one that was sent masks its cause.
+      Interrupts.settle()
       store32(base + 0xD0, 0x1F << 20)
       store32(base + 0xC8, 1 << (20 + vector))
     }
   }
 
-  /// Makes the function let go of its pin.
-  func acknowledge() {
+  /// Makes the function let go of its pin, and says whether it had asserted it.
+  @discardableResult func acknowledge() -> Bool {
+    let cause: UInt32
     switch kind {
-    case .testDevice: store32(base + 0x20, 7)
-    case .edu: store32(base + 0x64, load32(base + 0x24))
-    case .e1000e: _ = load32(base + 0xC0)
+    case .testDevice:
+      cause = load32(base + 0x20)
+      store32(base + 0x20, cause)
+    case .edu:
+      cause = load32(base + 0x24)
+      store32(base + 0x64, cause)
+    case .e1000e: cause = load32(base + 0xC0)
     }
+    return cause != 0
   }
 }

@@ -30,27 +30,34 @@ static inline uint32_t in32(uint16_t port) {
 // One access of the named width each, neither split nor dropped.
 static inline uint8_t load8(uint32_t address) {
   uint8_t value;
-  __asm__ volatile("movb (%1), %0" : "=q"(value) : "r"(address) : "memory");
+  __asm__ volatile("movb (%1), %0" : "=q"(value) : "r"((uintptr_t)address) : "memory");
   return value;
 }
 static inline uint16_t load16(uint32_t address) {
   uint16_t value;
-  __asm__ volatile("movw (%1), %0" : "=r"(value) : "r"(address) : "memory");
+  __asm__ volatile("movw (%1), %0" : "=r"(value) : "r"((uintptr_t)address) : "memory");
   return value;
 }
 static inline uint32_t load32(uint32_t address) {
   uint32_t value;
-  __asm__ volatile("movl (%1), %0" : "=r"(value) : "r"(address) : "memory");
+  __asm__ volatile("movl (%1), %0" : "=r"(value) : "r"((uintptr_t)address) : "memory");
   return value;
 }
 static inline void store8(uint32_t address, uint8_t value) {
-  __asm__ volatile("movb %0, (%1)" : : "q"(value), "r"(address) : "memory");
+  __asm__ volatile("movb %0, (%1)" : : "q"(value), "r"((uintptr_t)address) : "memory");
 }
 static inline void store16(uint32_t address, uint16_t value) {
-  __asm__ volatile("movw %0, (%1)" : : "r"(value), "r"(address) : "memory");
+  __asm__ volatile("movw %0, (%1)" : : "r"(value), "r"((uintptr_t)address) : "memory");
 }
 static inline void store32(uint32_t address, uint32_t value) {
-  __asm__ volatile("movl %0, (%1)" : : "r"(value), "r"(address) : "memory");
+  __asm__ volatile("movl %0, (%1)" : : "r"(value), "r"((uintptr_t)address) : "memory");
+}
+
+// An address above 4 GiB, where `start.S` maps the 1 GiB from 32 GiB on.
+static inline uint32_t loadFar32(uint64_t address) {
+  uint32_t value;
+  __asm__ volatile("movl (%1), %0" : "=r"(value) : "r"(address) : "memory");
+  return value;
 }
 
 static inline void allowInterrupts(void) { __asm__ volatile("sti; nop" : : : "memory"); }
@@ -61,8 +68,8 @@ static inline uint64_t timeStamp(void) { return __builtin_ia32_rdtsc(); }
 
 // What the processor and `start.S` leave on the stack for an interrupt.
 struct InterruptFrame {
-  uint32_t registers[8];
-  uint32_t vector, error, address, segment, flags;
+  uint64_t registers[9];
+  uint64_t vector, error, address, segment, flags, stack, stackSegment;
 };
 
 // Fills the interrupt descriptor table with the entries of `start.S` and loads it.

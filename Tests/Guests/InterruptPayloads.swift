@@ -4,7 +4,7 @@ func checkPins() {
   let function = driver.function
   guard function.read8(0x3D) != 0 else { return Report.skip("the function has no pin") }
   let count = Parameters.number("count", or: 100)
-  Interrupts.openPins { _ in driver.acknowledge() }
+  Interrupts.openPins { driver.acknowledge() }
   driver.allow()
   var isEach = true
   for number in 1...max(1, count) {
@@ -32,6 +32,7 @@ func checkPins() {
   Interrupts.settle()
   Report.check(Interrupts.pinCount, is: 1, "once")
   Report.check(function.read16(6) & 8, is: 0, "the status register is clear after it")
+  Report.note("strays", Interrupts.strays)
   Interrupts.closePins()
 }
 

@@ -10,7 +10,9 @@ enum Interrupts {
   private static let spurious: UInt32 = 0xFF
 
   nonisolated(unsafe) private static var counts: [UInt32] = []
-  nonisolated(unsafe) private static var quiet: ((UInt32) -> Void)?
+  nonisolated(unsafe) private static var quiet: (() -> Bool)?
+  /// Interrupts by pins that no device had asked for, as the end of a level may give.
+  nonisolated(unsafe) private(set) static var strays: UInt32 = 0
 
   /// Turns the old controller off and the local one on; all lines of the I/O APIC are masked.
   static func setUp() {
@@ -39,8 +41,8 @@ enum Interrupts {
   }
 
   /// Lets the lines of PCI pins (16 and up) through, by level, each with its own vector. `quiet` is
-  /// called with the vector before the end of each interrupt and has to make the device let go.
-  static func openPins(_ quiet: @escaping (UInt32) -> Void) {
+  /// called before the end of each interrupt, makes the device let go, and says whether it was the one.
+  static func openPins(_ quiet: @escaping () -> Bool) {
     self.quiet = quiet
     for line in 16..<lineCount { setLine(line, 1 << 15 | firstLineVector + line) }
   }
@@ -89,20 +91,19 @@ enum Interrupts {
   static func settle() { for _ in 0..<20_000 { relax() } }
 
   static func take(_ vector: UInt32) {
-    counts[Int(vector & 0xFF)] &+= 1
-    quiet?(vector)
+    if let quiet, !quiet() { strays += 1 } else { counts[Int(vector & 0xFF)] &+= 1 }
     if vector != spurious { store32(local + 0xB0, 0) }
   }
 }
 
 /// Every interrupt and exception comes here.
 @_cdecl("handleInterrupt") func handleInterrupt(_ frame: UnsafePointer<InterruptFrame>) {
-  let vector = frame.pointee.vector
+  let vector = UInt32(truncatingIfNeeded: frame.pointee.vector)
   guard vector < 32 else { return Interrupts.take(vector) }
   Console.put("exception ")
   Console.put(decimal: vector)
   Console.put(" at 0x")
-  Console.put(hex: frame.pointee.address, digits: 8)
+  Console.put(hex: UInt32(truncatingIfNeeded: frame.pointee.address), digits: 8)
   Console.put("\n")
   Report.stop("an exception")
 }

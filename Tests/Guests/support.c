@@ -41,6 +41,7 @@ void free(void *block) { (void)block; }
 extern const unsigned char interruptEntries[256][16];
 static struct {
   uint16_t low, segment, kind, high;
+  uint32_t top, reserved;
 } interruptTable[256];
 
 void loadInterruptTable(void) {
@@ -53,7 +54,7 @@ void loadInterruptTable(void) {
   }
   struct __attribute__((packed)) {
     uint16_t limit;
-    uint32_t base;
-  } table = {sizeof interruptTable - 1, (uint32_t)(uintptr_t)interruptTable};
+    uint64_t base;
+  } table = {sizeof interruptTable - 1, (uintptr_t)interruptTable};
   __asm__ volatile("lidt %0" : : "m"(table));
 }
