@@ -58,6 +58,7 @@ let package = Package(
     room("Hypervisor", ["CLinux", "Tracing", "HostKernel", system]),
     room(
       "Passthrough", ["CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor", system]),
+    room("Boot", ["HostKernel", "Hypervisor", system]),
     room("Board", ["CLinux", "PCI", "HostKernel", "Hypervisor", system]),
     room("CommandLine", ["Tracing", "PCI", "Hypervisor"]),
     room(
@@ -109,6 +110,7 @@ let package = Package(
         "Passthrough", "VFIO", "SimulatedKernel", "Hypervisor", "HostKernel", "Tracing", "PCI",
         "TestSupport", system,
       ]),
+    tests("BootTests", ["Boot", "Hypervisor", "HostKernel", "TestSupport", system]),
     tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", "TestSupport", system]),
     tests("CommandLineTests", ["CommandLine", "Tracing", "PCI", "Hypervisor", "TestSupport"]),
     tests(
