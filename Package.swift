@@ -107,8 +107,8 @@ let package = Package(
     tests(
       "PassthroughTests",
       [
-        "Passthrough", "VFIO", "SimulatedKernel", "Hypervisor", "HostKernel", "Tracing", "PCI",
-        "TestSupport", system,
+        "Passthrough", "VFIO", "SimulatedKernel", "Hypervisor", "CLinux", "HostKernel", "Tracing",
+        "PCI", "TestSupport", system,
       ]),
     tests("BootTests", ["Boot", "Hypervisor", "HostKernel", "TestSupport", system]),
     tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", "TestSupport", system]),
