@@ -122,6 +122,14 @@ extension CommandLineError {
     case .socketPathTooLong(let path): ("UNIX socket path '\(path)' is too long", nil)
     case .unsupportedSocketMode(let setting):
       ("a socket without \(setting) is not supported by this version", "add ,\(setting)")
+    case .characterDeviceNotFound(let id, let known):
+      (
+        "Chardev '\(id)' not found",
+        known.isEmpty
+          ? "add -chardev DRIVER,id=\(id) before it" : Self.choice(of: known, insteadOf: id)
+      )
+    case .tooManySerialPorts(let limit):
+      ("Maximum number of supported serial ports is \(limit)", "leave the others out")
     case .standardIOTaken:
       ("cannot use stdio by multiple character devices", "give one of them a unix: socket")
     case .unknownLogItem(let name):

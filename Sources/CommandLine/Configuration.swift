@@ -48,6 +48,12 @@ package struct Configuration: Sendable, Equatable {
   /// `-device`, in command-line order, with ids that are all different.
   package var devices: [DeviceConfiguration] = []
 
+  /// `-chardev`, in command-line order, with ids that are all different.
+  package var characterDevices: [CharacterDeviceDefinition] = []
+
+  /// `-serial`, COM1 first; what `chardev:` names is in `characterDevices`.
+  package var serialPorts: [SerialPortOption] = []
+
   /// `-qmp`, in command-line order.
   package var monitors: [CharacterDevice] = []
 
@@ -166,6 +172,23 @@ package struct CharacterDevice: Sendable, Equatable {
     self.optionText = optionText
     self.endpoint = endpoint
   }
+}
+
+/// One `-serial`.
+package struct SerialPortOption: Sendable, Equatable {
+  /// The option as written.
+  package let optionText: String
+
+  /// What the port is connected to.
+  package let target: CharacterTarget
+
+  package init(optionText: String, target: CharacterTarget) {
+    self.optionText = optionText
+    self.target = target
+  }
+
+  /// How many serial ports an ISA bus has room for.
+  package static let limit = 4
 }
 
 /// `-trace`, `-d` and `-D`.

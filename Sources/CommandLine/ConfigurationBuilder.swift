@@ -24,6 +24,8 @@ struct ConfigurationBuilder {
   private var append: Use?
   private var logActions: [TraceAction] = []
   private var usesStandardIO = false
+  private var isGraphicsless = false
+  private var hasDefaults = true
   private var deferredHelp: HelpTopic?
 
   /// Takes one option; returns a request that ends parsing at once.
@@ -55,6 +57,10 @@ struct ConfigurationBuilder {
     case .object: try takeObject(use)
     case .device: try takeDevice(use)
     case .monitor: configuration.monitors.append(try takeCharacterDevice(use))
+    case .serial: try takeSerial(use)
+    case .characterDevice: try takeCharacterDefinition(use)
+    case .noGraphics: isGraphicsless = true
+    case .noDefaults: hasDefaults = false
     case .qtest: configuration.qtest = try takeCharacterDevice(use)
     case .trace: return try takeTrace(use, readFile: readFile)
     case .logItems: return try takeLogItems(use)
@@ -87,6 +93,7 @@ struct ConfigurationBuilder {
     configuration.processors = try processors.topology(option: processorText)
     configuration.kernel = try settledKernel()
     try settleDevices()
+    settleSerialPorts()
     return .run(configuration)
   }
 
@@ -268,6 +275,50 @@ struct ConfigurationBuilder {
     guard socket.isServer else { throw error(use, .unsupportedSocketMode(setting: "server=on")) }
     guard !socket.waits else { throw error(use, .unsupportedSocketMode(setting: "wait=off")) }
     return CharacterDevice(optionText: use.text, endpoint: .unixServer(path: path))
+  }
+
+  private mutating func takeSerial(_ use: Use) throws(CommandLineError) {
+    let target = try CharacterBackendText.target(
+      use.value, option: use.text, warnings: &configuration.warnings)
+    if case .backend(let backend) = target { try noteStandardIO(backend, use) }
+    if case .device(let id) = target {
+      let known = configuration.characterDevices.map(\.id)
+      guard known.contains(id) else {
+        throw error(use, .characterDeviceNotFound(id, known: known))
+      }
+    }
+    guard configuration.serialPorts.count < SerialPortOption.limit else {
+      throw error(use, .tooManySerialPorts(limit: SerialPortOption.limit))
+    }
+    configuration.serialPorts.append(SerialPortOption(optionText: use.text, target: target))
+  }
+
+  private mutating func takeCharacterDefinition(_ use: Use) throws(CommandLineError) {
+    let definition = try CharacterBackendText.definition(
+      use.value, option: use.text, warnings: &configuration.warnings)
+    guard !configuration.characterDevices.contains(where: { $0.id == definition.id }) else {
+      throw error(use, .duplicateID(definition.id, owner: .chardev))
+    }
+    try noteStandardIO(definition.backend, use)
+    configuration.characterDevices.append(definition)
+  }
+
+  private mutating func noteStandardIO(
+    _ backend: CharacterBackendConfiguration, _ use: Use
+  ) throws(CommandLineError) {
+    guard case .standardIO = backend.kind else { return }
+    guard !usesStandardIO else { throw error(use, .standardIOTaken) }
+    usesStandardIO = true
+  }
+
+  /// Without a graphical output the first serial port is on the terminal, as under QEMU.
+  private mutating func settleSerialPorts() {
+    guard isGraphicsless, hasDefaults, configuration.serialPorts.isEmpty, !usesStandardIO else {
+      return
+    }
+    configuration.serialPorts = [
+      SerialPortOption(optionText: "-nographic", target: .backend(.monitorOnStandardIO))
+    ]
   }
 
   private mutating func takeSimulation(_ use: Use) throws(CommandLineError) {

@@ -7,7 +7,7 @@ enum OptionAction: Sendable, Equatable {
   case kernel, initrd, append, noReboot, noShutdown, actions
   case machine, accelerator, memory, name, startPaused, pidFile
   case object, device
-  case monitor, qtest
+  case monitor, qtest, serial, characterDevice, noGraphics, noDefaults
   case trace, logItems, logFile, messages
   case simulate, flow
 
@@ -133,12 +133,13 @@ extension OptionDescription {
       "device", value: "vfio-pci,host=ADDRESS[,PROPERTY=VALUE...]", section: .devices,
       "assign a host function ('-device vfio-pci,help' for its properties)", action: .device),
     OptionDescription(
-      "nodefaults", section: .devices, "no default devices: there are none", action: .accepted),
+      "nodefaults", section: .devices, "no default devices", action: .noDefaults),
     OptionDescription(
       "no-user-config", section: .devices, "no configuration files: there are none",
       action: .accepted),
     OptionDescription(
-      "nographic", section: .devices, "no graphical output: there is none", action: .accepted),
+      "nographic", section: .devices, "the first serial port on the terminal (Ctrl-a x to end)",
+      action: .noGraphics),
     OptionDescription(
       "display", value: "none", section: .devices, "no display: there is none",
       action: .acceptsNone),
@@ -151,8 +152,11 @@ extension OptionDescription {
     OptionDescription(
       "net", value: "none", section: .devices, "as -nic none", action: .acceptsNone),
     OptionDescription(
-      "serial", value: "none", section: .devices, "no serial port: there is none",
-      action: .acceptsNone),
+      "serial", value: "none|stdio|mon:stdio|pty|file:PATH|unix:PATH,server=on,wait=off|chardev:ID",
+      section: .devices, "a serial port; the first is COM1", action: .serial),
+    OptionDescription(
+      "chardev", value: "null|stdio|pty|file|socket,id=ID[,PROPERTY=VALUE...]", section: .devices,
+      "a character device for serial ports", action: .characterDevice),
 
     OptionDescription(
       "qmp", value: "unix:PATH,server=on,wait=off|stdio", section: .monitors,
@@ -198,7 +202,7 @@ extension OptionDescription {
   /// The options of QEMU that are not supported.
   static let unsupported = Set(
     """
-    L acpitable add-fd audio audiodev bios blockdev boot cdrom chardev compat daemonize debugcon \
+    L acpitable add-fd audio audiodev bios blockdev boot cdrom compat daemonize debugcon \
     dfilter drive dtb dump-vmstate echr enable-sync-profile fda fdb fsdev full-screen fw_cfg gdb \
     global hda hdb hdc hdd icount incoming iscsi jitdump k loadvm mon mtdblock netdev \
     no-fd-bootchk numa only-migratable option-rom overcommit parallel perfmap pflash plugin \

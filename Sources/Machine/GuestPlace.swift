@@ -1,7 +1,7 @@
 package import Board
 package import Hypervisor
-package import Passthrough
 internal import PCI
+package import Passthrough
 
 /// Where a function sits: its bus and slot, as its BARs and its interrupt pin see them.
 ///

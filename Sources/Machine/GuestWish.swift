@@ -5,6 +5,8 @@ internal import Hypervisor
 enum GuestWish: Equatable {
   case reset
   case powerOff
+  /// The user ends the program by a key of a serial port.
+  case quit
   /// The program is to end with this status.
   case exit(Int32)
   case panic

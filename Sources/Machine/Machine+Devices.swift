@@ -2,6 +2,7 @@ internal import Board
 package import CommandLine
 internal import HostKernel
 internal import Hypervisor
+internal import PCI
 internal import Passthrough
 internal import SystemPackage
 internal import Tracing
@@ -65,7 +66,7 @@ extension Machine {
       let place = GuestPlace(slot: slot, on: bus, router: board.interrupts)
       let function = try PassthroughFunction(
         device: assigned, options: FunctionOptions(properties), place: place,
-        environment: environment)
+        isOnRootBus: place.isOnRootBus, environment: environment)
       let coordinator = coordinator
       function.onReset = { [unowned coordinator] in coordinator.reset($0) }
       place.observe(function)
@@ -101,18 +102,16 @@ extension Machine {
     guard case .vfioPCI(let function) = device else {
       throw MachineRefusal("Device '\(device.modelName)' does not support hotplugging")
     }
-    do throws(PCIPlacementError) {
-      let bus = try bus(function.properties.bus)
-      guard let port = board.rootPort(of: bus) else {
-        throw MachineRefusal(HotPlugRefusal.busHasNoHotPlug(bus.name).message(id: ""))
-      }
-      do throws(HotPlugRefusal) { try port.checkHotPlug() } catch {
-        throw MachineRefusal(error.message(id: function.properties.id ?? ""))
-      }
-    } catch let error as PCIPlacementError {
+    let bus: PCIBus
+    do throws(PCIPlacementError) { bus = try self.bus(function.properties.bus) } catch {
       throw MachineRefusal(error.message)
-    } catch let error as MachineRefusal {
-      throw error
+    }
+    let id = function.properties.id ?? function.source.name
+    do throws(HotPlugRefusal) {
+      guard let port = board.rootPort(of: bus) else { throw .busHasNoHotPlug(bus.name) }
+      try port.checkHotPlug()
+    } catch {
+      throw MachineRefusal(error.message(id: id))
     }
     do throws(MachineError) { try add(function, isHotPlug: true) } catch {
       throw MachineRefusal(error.lines.joined(separator: "\n"))
@@ -133,10 +132,8 @@ extension Machine {
   func requestUnplug(_ assigned: AssignedFunction) throws(MachineRefusal) {
     let bus = assigned.place.bus
     let id = assigned.id ?? assigned.function.name
-    guard let port = board.rootPort(of: bus) else {
-      throw MachineRefusal(HotPlugRefusal.busHasNoHotPlug(bus.name).message(id: id))
-    }
     do throws(HotPlugRefusal) {
+      guard let port = board.rootPort(of: bus) else { throw .busHasNoHotPlug(bus.name) }
       try port.requestUnplug(assigned.place.slot, now: clock.monotonic())
     } catch {
       throw MachineRefusal(error.message(id: id))
@@ -149,7 +146,6 @@ extension Machine {
     let gone = functions.remove(at: index)
     gone.function.reset()
     coordinator.remove(gone.function)
-    gone.function.leaveGuest()
     tell(.deviceDeleted(id: gone.id))
   }
 }

@@ -111,6 +111,7 @@ extension Machine {
     case .reset where actions.reboot == .shutdown: powerOff(.guestReset)
     case .reset: reset(.guestReset)
     case .powerOff: powerOff(.guestShutdown)
+    case .quit: shutdown(.hostUI)
     case .exit(let status): end(.guestShutdown, status: status)
     case .panic: panic()
     case .internalError(let text):

@@ -30,6 +30,7 @@ internal import VFIO
   private let cpuWatcher: CPUWatcher
   /// Whether guest code may run: an accelerator without CPUs is driven by a test instead.
   let hasGuestCode: Bool
+  let characters: CharacterBackends
   /// What the guest starts from; nil without a kernel.
   let payload: BootPlan?
   let clock = BoardClock.host
@@ -44,10 +45,11 @@ internal import VFIO
   var isEnding = false
 
   /// Builds the machine, attaches and realizes every function in command-line order, and resets it
-  /// once. A failure names the option and leaves nothing open.
+  /// once. A failure names the option and leaves nothing open. `announce` gets lines for the user, such
+  /// as the path of a new terminal.
   package init(
     _ configuration: Configuration, on kernel: any HostKernel, tracer: Tracer,
-    diagnostics: Diagnostics
+    diagnostics: Diagnostics, announce: @escaping (String) -> Void = { _ in }
   ) throws(MachineError) {
     self.name = configuration.name
     self.tracer = tracer
@@ -66,6 +68,9 @@ internal import VFIO
     guard hasGuestCode || configuration.startsPaused else { throw MachineError(.noGuestCode) }
 
     let wishes = WishBox()
+    characters = CharacterBackends(
+      events: events, on: kernel, commands: MuxCommands(quit: { wishes.ask(.quit) }),
+      announce: announce)
     do throws(BoardError) {
       board = try Q35Board(
         ramSize: configuration.memorySize, accelerator: accelerator, on: kernel,
@@ -93,7 +98,7 @@ internal import VFIO
 
     environment = FunctionEnvironment(
       kernel: kernel, tracer: tracer, diagnostics: diagnostics, addressSpace: board.memory,
-      ports: board.ports.space, accelerator: accelerator, events: events, flow: flow)
+      accelerator: accelerator, events: events, flow: flow)
     attacher = DeviceAttacher(
       kernel: kernel, tracer: tracer,
       host: MachineAttachmentHost(
@@ -107,6 +112,8 @@ internal import VFIO
     board.signalMessage = { [unowned accelerator] address, data in
       accelerator.signal(MSIMessage(address: address, data: data))
     }
+    try openCharacterDevices(configuration)
+    try addSerialPorts(configuration)
     if let payload { cpus?.setStartState(payload.cpu) }
 
     let needsNode = configuration.iommufds.contains { $0.descriptor == nil }
@@ -118,7 +125,10 @@ internal import VFIO
     if !configuration.startsPaused { start() }
   }
 
-  isolated deinit { cpus?.stop() }
+  isolated deinit {
+    cpus?.stop()
+    characters.close()
+  }
 
   private static func makeAccelerator(
     _ configuration: Configuration, on kernel: any HostKernel, events: LoopEventSources,

@@ -9,6 +9,8 @@ package struct MachineError: Error {
     case accelerator(AcceleratorError)
     case board(BoardError)
     case boot(BootError)
+    case character(CharacterBackendError)
+    case characterDeviceInUse(String)
     case placement(PCIPlacementError)
     case assignment(AssignmentError)
     case noIOMMUFD
@@ -29,6 +31,9 @@ package struct MachineError: Error {
     switch cause {
     case .accelerator(let error): Self.split(error.message)
     case .board(let error): Self.split(error.message)
+    case .character(let error): Self.split(error.message)
+    case .characterDeviceInUse(let id):
+      ["Device '\(id)' is in use", "Give each device a -chardev of its own, or one with mux=on."]
     case .boot(let error): [error.message] + error.hints
     case .placement(let error): Self.split(error.message)
     case .assignment(let error): [error.message] + error.hints
