@@ -24,8 +24,9 @@ final class FaultQueue {
 
   func add(_ group: Group) { waiting.append(group) }
 
-  /// Hands out whole groups, as many as fit, each under the lowest free cookie.
-  func deliver(_ count: Int) -> [UInt8] {
+  /// Hands out whole groups, as many as fit, each under the lowest free cookie. `EINVAL` when there
+  /// are some and none fits.
+  func deliver(_ count: Int) throws(Errno) -> [UInt8] {
     let size = MemoryLayout<iommu_hwpt_pgfault>.size
     var bytes: [UInt8] = []
     while let group = waiting.first, group.requests.count * size <= count - bytes.count {
@@ -33,10 +34,13 @@ final class FaultQueue {
       var cookie: UInt32 = 1
       while delivered[cookie] != nil { cookie += 1 }
       delivered[cookie] = group
-      for request in group.requests {
-        bytes += UserMemory.bytes(of: request.record(device: group.device.identifier, cookie))
+      for (index, request) in group.requests.enumerated() {
+        let record = request.record(
+          device: group.device.identifier, cookie, isLast: index == group.requests.count - 1)
+        bytes += UserMemory.bytes(of: record)
       }
     }
+    guard !bytes.isEmpty || waiting.isEmpty else { throw .einval }
     return bytes
   }
 
@@ -71,9 +75,12 @@ package struct PageRequest: Sendable, Equatable {
     self.pasid = pasid
   }
 
-  fileprivate func record(device: UInt32, _ cookie: UInt32) -> iommu_hwpt_pgfault {
+  fileprivate func record(
+    device: UInt32, _ cookie: UInt32, isLast: Bool
+  ) -> iommu_hwpt_pgfault {
     let flags =
-      IOMMU_PGFAULT_FLAGS_LAST_PAGE | (pasid == nil ? 0 : IOMMU_PGFAULT_FLAGS_PASID_VALID)
+      (isLast ? IOMMU_PGFAULT_FLAGS_LAST_PAGE : 0)
+      | (pasid == nil ? 0 : IOMMU_PGFAULT_FLAGS_PASID_VALID)
     return iommu_hwpt_pgfault(
       flags: UInt32(flags), dev_id: device, pasid: pasid ?? 0, grpid: group, perm: permissions,
       __reserved: 0, addr: address, length: 0, cookie: cookie)
@@ -100,7 +107,7 @@ final class FaultQueueFile: OpenFile {
 
   func read(_ count: Int, on host: SimulatedHost) throws(Errno) -> [UInt8] {
     guard count % MemoryLayout<iommu_hwpt_pgfault>.size == 0 else { throw .espipe }
-    return queue.deliver(count)
+    return try queue.deliver(count)
   }
 
   func write(_ bytes: [UInt8], on host: SimulatedHost) throws(Errno) -> Int {

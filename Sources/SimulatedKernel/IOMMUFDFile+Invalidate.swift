@@ -74,7 +74,7 @@ extension IOMMUFDFile {
     guard array.type == UInt32(IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST) else { throw .einval }
     var entries: [iommu_viommu_invalidate_selftest] = []
     for index in 0..<array.count {
-      entries.append(try array.entry(index, as: iommu_viommu_invalidate_selftest.self))
+      entries.append(try array.anyEntry(index, as: iommu_viommu_invalidate_selftest.self))
     }
     for entry in entries {
       guard case .mock(let mock) = virtual.devices[UInt64(entry.vdev_id)]?.device.device else {
@@ -113,16 +113,22 @@ private struct UserArray {
   var entryLength: UInt32
   var count: UInt32
 
-  /// Copies an entry in. `EINVAL` for one that is too short, `E2BIG` for one with more than zeros
-  /// behind what is known.
+  /// Copies an entry in. `EINVAL` for one that is not of the known length.
   func entry<Entry: BitwiseCopyable>(
     _ index: UInt32, as type: Entry.Type
   ) throws(Errno) -> Entry {
-    let size = MemoryLayout<Entry>.size
-    guard Int(entryLength) >= size else { throw .einval }
+    guard Int(entryLength) == MemoryLayout<Entry>.size else { throw .einval }
+    return try anyEntry(index, as: type)
+  }
+
+  /// Copies an entry of any length in: what is missing is zero. `E2BIG` for one with more than zeros
+  /// behind what is known.
+  func anyEntry<Entry: BitwiseCopyable>(
+    _ index: UInt32, as type: Entry.Type
+  ) throws(Errno) -> Entry {
     let place = address &+ UInt64(index) * UInt64(entryLength)
     let bytes = try UserMemory.bytes(at: place, count: Int(entryLength))
-    guard bytes[size...].allSatisfy({ $0 == 0 }) else { throw .e2big }
+    guard bytes.dropFirst(MemoryLayout<Entry>.size).allSatisfy({ $0 == 0 }) else { throw .e2big }
     return UserMemory.value(type, from: bytes)
   }
 }

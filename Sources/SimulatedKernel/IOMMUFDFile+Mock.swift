@@ -35,7 +35,8 @@ extension IOMMUFDFile {
       _ = try context.device(command.dev_id).report([request])
     case IOMMU_TEST_OP_TRIGGER_VEVENT:
       try reportEvent(of: argument.load(iommu_test_trigger_vevent.self).dev_id)
-    default: throw host.notModelled("mock device", UInt(header.op))
+    case 1...23: throw host.notModelled("mock device", UInt(header.op))
+    default: throw .eopnotsupp
     }
   }
 

@@ -110,7 +110,7 @@ extension IOMMUFDFile {
   }
 
   /// Checks the data of a nested page table as the IOMMU's driver does: `EOPNOTSUPP` for another
-  /// driver's, `EINVAL` for too little. Gives what the mock IOMMU remembers.
+  /// driver's, `EINVAL` for too little or too much. Gives what the mock IOMMU remembers.
   private func nestedEntries(
     _ command: iommu_hwpt_alloc, _ iommu: HostIOMMU
   ) throws(Errno) -> [UInt32] {
@@ -128,11 +128,8 @@ extension IOMMUFDFile {
     _ command: iommu_hwpt_alloc, as type: Data.Type, least: Int
   ) throws(Errno) -> Data {
     let length = Int(command.data_len)
-    guard length >= least else { throw .einval }
-    let size = MemoryLayout<Data>.size
-    let bytes = try UserMemory.bytes(at: command.data_uptr, count: min(length, 4096))
-    guard length <= 4096, bytes.dropFirst(size).allSatisfy({ $0 == 0 }) else { throw .e2big }
-    return UserMemory.value(type, from: bytes)
+    guard length >= least, length <= MemoryLayout<Data>.size else { throw .einval }
+    return UserMemory.value(type, from: try UserMemory.bytes(at: command.data_uptr, count: length))
   }
 
   /// `IOMMU_GET_HW_INFO` (section 6.1 and 6.2 of the contract).

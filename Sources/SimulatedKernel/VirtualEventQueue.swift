@@ -41,8 +41,8 @@ final class VirtualEventQueue {
     sequence = (sequence + 1) & UInt32(Int32.max)
   }
 
-  /// Hands out whole events, as many as fit.
-  func deliver(_ count: Int) -> [UInt8] {
+  /// Hands out whole events, as many as fit. `EINVAL` when there are some and none fits.
+  func deliver(_ count: Int) throws(Errno) -> [UInt8] {
     let size = MemoryLayout<iommufd_vevent_header>.size
     var bytes: [UInt8] = []
     while let event = waiting.first, size + event.contents.count <= count - bytes.count {
@@ -56,6 +56,7 @@ final class VirtualEventQueue {
         of: iommufd_vevent_header(
           flags: UInt32(IOMMU_VEVENTQ_FLAG_LOST_EVENTS), sequence: number))
     }
+    guard !bytes.isEmpty || (waiting.isEmpty && lost == nil) else { throw .einval }
     return bytes
   }
 }
@@ -79,7 +80,7 @@ final class VirtualEventQueueFile: OpenFile {
   }
 
   func read(_ count: Int, on host: SimulatedHost) throws(Errno) -> [UInt8] {
-    queue.deliver(count)
+    try queue.deliver(count)
   }
 
   func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {

@@ -5,7 +5,7 @@ internal import SystemPackage
 extension Contract {
   /// Section 12.16.
   static let hardware = ContractSection(
-    "12.16", "HW_INFO, HWPT, PASID", hardwareInformation + pageTables + pasids)
+    "12.16", "HW_INFO, HWPT, PASID", hardwareInformation + pageTables + emptyFaultQueue + pasids)
 
   /// What `IOMMU_GET_HW_INFO` answered, and the buffer of 96 bytes that was all ones before.
   private struct Information {
