@@ -22,6 +22,8 @@ ABI_FIELD(iommu_test_trigger_iopf, grpid, 24);
 ABI_FIELD(iommu_test_trigger_iopf, perm, 28);
 ABI_FIELD(iommu_test_trigger_iopf, addr, 32);
 ABI_FIELD(iommu_test_trigger_vevent, dev_id, 16);
+ABI_FIELD(iommu_test_pasid, pasid, 16);
+ABI_FIELD(iommu_test_pasid, pt_id, 20);
 ABI_SIZE(iommu_test_hw_info, 8);
 ABI_SIZE(iommu_hwpt_selftest, 8);
 ABI_SIZE(iommu_hwpt_invalidate_selftest, 8);

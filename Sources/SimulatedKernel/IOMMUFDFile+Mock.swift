@@ -35,6 +35,19 @@ extension IOMMUFDFile {
       _ = try context.device(command.dev_id).report([request])
     case IOMMU_TEST_OP_TRIGGER_VEVENT:
       try reportEvent(of: argument.load(iommu_test_trigger_vevent.self).dev_id)
+    case IOMMU_TEST_OP_PASID_ATTACH:
+      var command = try argument.load(iommu_test_pasid.self)
+      let device = try mockDevice(command.id)
+      guard command.pasid < 1 << 31 else { throw .enospc }
+      // Unlike VFIO's command it never replaces.
+      guard device.group.attachments[command.pasid] == nil else { throw .einval }
+      command.pt_id = try context.attach(
+        device, to: command.pt_id, pasid: command.pasid, host: host
+      ).identifier
+      try argument.store(command)
+    case IOMMU_TEST_OP_PASID_DETACH:
+      let command = try argument.load(iommu_test_pasid.self)
+      context.detach(try mockDevice(command.id), pasid: command.pasid)
     case 1...23: throw host.notModelled("mock device", UInt(header.op))
     default: throw .eopnotsupp
     }

@@ -145,6 +145,19 @@ extension Contract {
       let isAMD = found.type == UInt32(IOMMU_HW_INFO_TYPE_AMD)
       try expect(found.pasidWidth, equals: isAMD ? 19 : 20)
     },
+    ContractCase("492b", "mock device with PASID → 20 bits, its own type, dirty tracking", [.mock])
+    {
+      host in
+      let mock = try host.mock(flags: MOCK_FLAGS_DEVICE_PASID)
+      let answer = try information(host, mock.iommufd, mock.device, room: 8)
+      try expect(answer.type, equals: UInt32(IOMMU_HW_INFO_TYPE_SELFTEST), "type")
+      try expect(answer.dataLength, equals: 8, "data_len")
+      try expect(answer.data[1], equals: UInt32(IOMMU_HW_INFO_SELFTEST_REGVAL), "register")
+      try expect(answer.pasidWidth, equals: UInt32(MOCK_PASID_WIDTH), "out_max_pasid_log2")
+      try expect(
+        answer.capabilities,
+        equals: UInt32(IOMMU_HW_CAP_DIRTY_TRACKING | IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED))
+    },
     ContractCase(493, "HW_INFO unknown dev_id → ENOENT") { host in
       let fd = try host.iommufd()
       try expect(.noSuchFileOrDirectory) { _ = try information(host, fd, 77) }
@@ -291,6 +304,24 @@ extension Contract {
       let width = try information(host, space.iommufd, space.device.identifier).pasidWidth
       try expect(.invalidArgument) { try attach(host, space.device, table, pasid: 1 << width) }
       try attach(host, space.device, table, pasid: 1 << width - 1)
+    },
+    ContractCase("516b", "mock device of limit 2^20: the same", [.mock]) { host in
+      let mock = try host.mock(flags: MOCK_FLAGS_DEVICE_PASID)
+      let table = try host.allocateTable(
+        mock.iommufd, mock.device, mock.ioas, flags: UInt32(IOMMU_HWPT_ALLOC_PASID))
+      let limit: UInt32 = 1 << UInt32(MOCK_PASID_WIDTH)
+      let attach = { (pasid: UInt32) in
+        _ = try host.test(mock.iommufd, IOMMU_TEST_OP_PASID_ATTACH, mock.object, [pasid, table])
+      }
+      try expect(.invalidArgument, "requester on a table without PASIDs") { try attach(5) }
+      try host.attach(mock, to: table)
+      try expect(.invalidArgument, "limit") { try attach(limit) }
+      try attach(limit - 1)
+      try expect(.invalidArgument, "requester to a table without PASIDs") {
+        try host.attach(mock, to: mock.ioas)
+      }
+      try host.test(mock.iommufd, IOMMU_TEST_OP_PASID_DETACH, mock.object, [limit - 1])
+      try host.attach(mock, to: mock.ioas)
     },
   ]
 

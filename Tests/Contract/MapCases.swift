@@ -34,6 +34,22 @@ extension Contract {
       let ranges = try host.ranges(space.iommufd, space.ioas)
       try expect(ranges.list.last?.upperBound, equals: (1 << 39) - 1)
     },
+    ContractCase("351c", "mock device: IOVA_RANGES → from 2^24 to 2^31-1, pages of 2 KiB", [.mock])
+    { host in
+      let mock = try host.mock()
+      let ranges = try host.ranges(mock.iommufd, mock.ioas)
+      try expect(
+        ranges.list, equals: [UInt64(MOCK_APERTURE_START)...UInt64(MOCK_APERTURE_LAST)])
+      try expect(ranges.alignment, equals: UInt64(MOCK_PAGE_SIZE), "alignment")
+      // The mock IOMMU's page is smaller than the processor's.
+      let memory = try host.memory()
+      try host.map(mock.iommufd, mock.ioas, memory, length: 2048, at: 0x100_0800)
+      for iova in [0x0FF_F800, 0x100_0400, 0x7FFF_F900, 0x8000_0000] as [UInt64] {
+        try expect(.invalidArgument, "at \(iova)") {
+          try host.map(mock.iommufd, mock.ioas, memory, length: 2048, at: iova)
+        }
+      }
+    },
     ContractCase(352, "N attached: IOVA_RANGES room 0 → EMSGSIZE, count written", [.n]) { host in
       let space = try host.space(.n, isAttached: true)
       let all = try host.ranges(space.iommufd, space.ioas)

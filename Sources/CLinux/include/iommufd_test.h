@@ -13,6 +13,8 @@
 #define IOMMU_TEST_OP_TRIGGER_IOPF 15
 #define IOMMU_TEST_OP_DEV_CHECK_CACHE 16
 #define IOMMU_TEST_OP_TRIGGER_VEVENT 17
+#define IOMMU_TEST_OP_PASID_ATTACH 18
+#define IOMMU_TEST_OP_PASID_DETACH 20
 
 #define MOCK_APERTURE_START 0x1000000
 #define MOCK_APERTURE_LAST 0x7FFFFFFF
@@ -55,6 +57,10 @@ struct iommu_test_trigger_iopf {
 };
 struct iommu_test_trigger_vevent {
   uint32_t size, op, id, __reserved, dev_id;
+};
+/// The object is that of the mock device.
+struct iommu_test_pasid {
+  uint32_t size, op, id, __reserved, pasid, pt_id;
 };
 struct iommu_test_hw_info {
   uint32_t flags, test_reg;
