@@ -47,6 +47,7 @@ final class IOMMUFDContext {
   func release() -> Bool {
     references -= 1
     guard references == 0 else { return false }
+    for case .mock(let device) in objects.values { removeDevice(device) }
     for case .ioas(let ioas) in objects.values { ioas.removeAll() }
     objects.removeAll()
     compatibilityIOAS = nil

@@ -10,7 +10,8 @@ final class VirtualEventQueue {
 
   let identifier: UInt32
   let type: UInt32
-  let virtualIOMMU: VirtualIOMMU
+  /// Stays while it has a queue.
+  unowned let virtualIOMMU: VirtualIOMMU
   /// Its descriptor while that is open.
   var descriptor: QueueDescriptor?
   /// How many events may wait.

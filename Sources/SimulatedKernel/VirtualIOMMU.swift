@@ -25,8 +25,9 @@ final class VirtualIOMMU {
 /// A virtual device object (VDEVICE): a bound device as a virtual IOMMU knows it.
 final class VirtualDevice {
   let identifier: UInt32
+  // Both outlive it: it ends with the device, and the virtual IOMMU stays while it has one.
   unowned let device: BoundDevice
-  let virtualIOMMU: VirtualIOMMU
+  unowned let virtualIOMMU: VirtualIOMMU
   /// The guest's number of the device.
   let virtualNumber: UInt64
 
