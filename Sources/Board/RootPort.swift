@@ -154,6 +154,8 @@ package final class RootPort: PCIBridge {
       remove(place)
     } else if answer == .isOff {
       eject()
+      followEvents()
+      slot.releaseAttentionButton()
     } else {
       pendingUnplugs[place] = now &+ 5_000_000_000
       slot.pressAttentionButton()

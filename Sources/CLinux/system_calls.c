@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -93,6 +94,16 @@ int clinux_munmap(void *address, size_t length) { return munmap(address, length)
 int clinux_eventfd(unsigned int initial, int flags) {
   int fd = eventfd(initial, flags | EFD_CLOEXEC);
   return fd < 0 ? -errno : fd;
+}
+
+int clinux_pair(int both_ways, int *near, int *far) {
+  int ends[2];
+  int result = both_ways ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends)
+                         : pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+  if (result < 0) return -errno;
+  *near = ends[0];
+  *far = ends[1];
+  return 0;
 }
 
 int clinux_memfd_create(const char *name, uint64_t size) {

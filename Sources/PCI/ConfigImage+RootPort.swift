@@ -25,7 +25,7 @@ extension ConfigImage {
   }
 
   /// Puts what a guest may change into its state after a machine reset; as in QEMU the masks and
-  /// severities of errors stay.
+  /// severities of errors stay, and the blocking of prefixes.
   package mutating func resetRootPort(_ slot: HotPlugSlot) {
     BridgeHeader.reset(in: &self)
     set(0x10, UInt32(0))
@@ -34,7 +34,7 @@ extension ConfigImage {
     set(express + 0x08, UInt16(0))
     set(express + 0x10, UInt16(0))
     set(express + 0x1c, UInt16(0))
-    set(express + 0x28, UInt16(0))
+    set(express + 0x28, UInt16(read(offset: express + 0x28, length: 2) & 0x8000))
     set(RootPortLayout.advancedErrors + 0x2c, UInt32(0))
     set(RootPortLayout.accessControl + 6, UInt16(0))
     setSlot(slot)

@@ -80,6 +80,9 @@ package struct HotPlugSlot: Equatable, Sendable {
   /// Presses the attention button, by which a guest is asked to give the slot's functions up.
   package mutating func pressAttentionButton() { status |= Self.attentionButton }
 
+  /// Takes a press of the button back whose wish was met without the guest.
+  package mutating func releaseAttentionButton() { status &= ~Self.attentionButton }
+
   /// How a wish to take the functions away can be met.
   package var unplugAnswer: UnplugAnswer {
     if isLocked { return .isLocked }

@@ -20,6 +20,12 @@ protocol OpenFile: AnyObject {
 
   func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int
 
+  /// Reads from a file that has no offset, such as a queue of events (`read(2)`).
+  func read(_ count: Int, on host: SimulatedHost) throws(Errno) -> [UInt8]
+
+  /// Writes to a file that has no offset (`write(2)`).
+  func write(_ bytes: [UInt8], on host: SimulatedHost) throws(Errno) -> Int
+
   /// Maps a part of the file and gives the address. The mapping is the caller's to count.
   func map(_ request: MappingRequest, on host: SimulatedHost) throws(Errno) -> UInt
 
@@ -43,6 +49,11 @@ extension OpenFile {
     throw .einval
   }
 
+  // The model keeps no position of a file that has offsets.
+  func read(_ count: Int, on host: SimulatedHost) throws(Errno) -> [UInt8] { throw .einval }
+
+  func write(_ bytes: [UInt8], on host: SimulatedHost) throws(Errno) -> Int { throw .einval }
+
   func closed(on host: SimulatedHost) {}
 
   func map(_ request: MappingRequest, on host: SimulatedHost) throws(Errno) -> UInt {
@@ -63,11 +74,11 @@ final class EventFile: OpenFile {
   }
 
   func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
-    throw Errno(rawValue: 29)
+    throw .espipe
   }
 
   func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
-    throw Errno(rawValue: 29)
+    throw .espipe
   }
 
   func closed(on host: SimulatedHost) {}

@@ -195,22 +195,15 @@ final class SimulatedHost {
     }
     try group.ownership.claim(for: context, whileDriversUseIt: driversUseDMA(of: group))
     context.retain()
-    var made: BoundDevice?
-    _ = context.add { identifier in
-      let bound = BoundDevice(identifier: identifier, device: device, context: context)
-      made = bound
-      return .device(bound)
-    }
-    guard let made else { throw .enomem }
-    device.binding = made
-    return made
+    let bound = context.addDevice(.function(device))
+    device.binding = bound
+    return bound
   }
 
   /// Ends all claims of a bound device and its object.
   func unbind(_ bound: BoundDevice) {
-    bound.context.detachAll(bound)
-    bound.context.remove(bound.identifier)
-    bound.device.binding = nil
+    bound.context.removeDevice(bound)
+    if case .function(let device) = bound.device { device.binding = nil }
     bound.group.ownership.release()
     release(bound.context)
   }
@@ -390,10 +383,17 @@ final class SimulatedHost {
       for identifier in context.objects.keys.sorted() {
         switch context.objects[identifier] {
         case .ioas(let ioas): lines.append("ioas \(identifier): \(ioas.mappings.count) mappings")
-        case .device(let bound): lines.append("device \(identifier): \(bound.device.address)")
+        case .device(let bound):
+          if case .function(let device) = bound.device {
+            lines.append("device \(identifier): \(device.address)")
+          }
         case .table: lines.append("page table \(identifier)")
         case .faults: lines.append("fault queue \(identifier)")
-        case nil: break
+        case .virtualIOMMU: lines.append("virtual IOMMU \(identifier)")
+        case .virtualDevice: lines.append("virtual device \(identifier)")
+        case .events: lines.append("virtual event queue \(identifier)")
+        case .mock: lines.append("mock device \(identifier)")
+        case .tombstone, nil: break
         }
       }
     }

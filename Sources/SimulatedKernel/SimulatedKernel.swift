@@ -137,6 +137,30 @@ package final class SimulatedKernel: HostKernel {
     return try result.get()
   }
 
+  package func read(
+    _ descriptor: Int32, into buffer: inout MutableRawSpan
+  ) throws(Errno) -> Int {
+    let count = buffer.byteCount
+    let result: Result<[UInt8], Errno>? = locked.state.withLock { host in
+      guard let file = host.files[descriptor], !(file is EventFile) else { return nil }
+      return Self.attempt { () throws(Errno) in try file.read(count, on: host) }
+    }
+    guard let result else { return try real.read(descriptor, into: &buffer) }
+    let bytes = try result.get()
+    UserMemory.copy(bytes, into: &buffer)
+    return bytes.count
+  }
+
+  package func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int {
+    let bytes = UserMemory.bytes(of: buffer)
+    let result: Result<Int, Errno>? = locked.state.withLock { host in
+      guard let file = host.files[descriptor], !(file is EventFile) else { return nil }
+      return Self.attempt { () throws(Errno) in try file.write(bytes, on: host) }
+    }
+    guard let result else { return try real.write(descriptor, from: buffer) }
+    return try result.get()
+  }
+
   package func map(_ request: MappingRequest) throws(Errno) -> UInt {
     guard let descriptor = request.descriptor else { return try MemoryCalls.map(request) }
     return try locked.state.withLock { host throws(Errno) in

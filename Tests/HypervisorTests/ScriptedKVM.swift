@@ -133,6 +133,12 @@ final class ScriptedKVM: HostKernel {
   func write(
     _ descriptor: Int32, from buffer: RawSpan, at offset: UInt64
   ) throws(Errno) -> Int { throw .noFunction }
+  func read(
+    _ descriptor: Int32, into buffer: inout MutableRawSpan
+  ) throws(Errno) -> Int { throw .noFunction }
+  func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int {
+    throw .noFunction
+  }
   func map(_ request: MappingRequest) throws(Errno) -> UInt { throw .noFunction }
   func unmap(address: UInt, length: Int) {}
   func makeEventDescriptor() throws(Errno) -> Int32 { throw .noFunction }

@@ -20,6 +20,9 @@ int clinux_mmap(int fd, size_t length, int protection, int flags, int64_t offset
 int clinux_map_over(void *address, size_t length, int protection, int flags, int fd, int64_t offset);
 int clinux_munmap(void *address, size_t length);
 int clinux_eventfd(unsigned int initial, int flags);
+/// Two nonblocking descriptors, of which `near` reads what is written to `far`; with `both_ways` they
+/// are sockets, and `near` can be written too.
+int clinux_pair(int both_ways, int *near, int *far);
 int clinux_memfd_create(const char *name, uint64_t size);
 int clinux_dup(int fd);
 /// The device number of a character device, or 0 for any other existing file; -errno when absent.
