@@ -8,7 +8,7 @@ internal import SystemPackage
 ///
 /// Used only while the machine lock is held.
 package final class Q35Board {
-  private let ram: HostMapping
+  private let ram: GuestRAM
   private let bridge: HostBridge
   private let isaBridge: ISABridge
   private let configPorts: ConfigPorts
@@ -29,20 +29,17 @@ package final class Q35Board {
   /// Sends a message-signalled interrupt of the board's own functions: address and data.
   package var signalMessage: (UInt64, UInt32) -> Void = { _, _ in }
 
-  /// Builds the board around `ramSize` bytes of anonymous memory, a multiple of the page size.
+  /// Builds the board around `ramSize` bytes of memory, a multiple of the page size.
   ///
   /// `requestReset` is called when the guest asks for a reset, from inside its access: it must only
   /// note the wish. Whether the accelerator could follow the RAM is asked of it afterwards.
   package init(
-    ramSize: UInt64, accelerator: any Accelerator, on kernel: any HostKernel,
+    ramSize: UInt64, ramOptions: GuestRAMOptions = GuestRAMOptions(),
+    accelerator: any Accelerator, on kernel: any HostKernel,
     requestReset: @escaping () -> Void
   ) throws(BoardError) {
-    guard let length = Int(exactly: ramSize), length > 0 else {
-      throw .allocateMemory(size: ramSize, .invalidArgument)
-    }
-    do {
-      ram = try HostMapping(
-        MappingRequest(descriptor: nil, length: length, alignment: 1 << 21), on: kernel)
+    do throws(GuestRAMError) {
+      ram = try GuestRAM(size: ramSize, ramOptions, on: kernel)
     } catch {
       throw .allocateMemory(size: ramSize, error)
     }
@@ -128,11 +125,11 @@ package final class Q35Board {
       memory.add(
         MemoryRegion(
           name: "ram-below-4g", base: 0, size: ramLayout.below4G,
-          kind: .ram(hostAddress: ram.address)))
+          kind: ram.kind(at: 0)))
       memory.add(
         MemoryRegion(
           name: "ram-above-4g", base: RAMLayout.above4GStart, size: ramLayout.above4G,
-          kind: .ram(hostAddress: ram.address + UInt(ramLayout.below4G))))
+          kind: ram.kind(at: ramLayout.below4G)))
       let windows: [(name: String, base: UInt64, size: UInt64)] = [
         ("ioapic", 0xfec0_0000, 0x1000), ("apic-msi", 0xfee0_0000, 0x10_0000),
       ]

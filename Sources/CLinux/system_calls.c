@@ -6,11 +6,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -253,3 +256,45 @@ int clinux_start_thread(const char *name, void *(*body)(void *), void *argument,
 void clinux_kick_thread(uintptr_t thread) { pthread_kill((pthread_t)thread, SIGRTMIN); }
 
 void clinux_join_thread(uintptr_t thread) { pthread_join((pthread_t)thread, NULL); }
+
+int clinux_open_backing(const char *path, uint64_t *page_size) {
+  struct stat status;
+  int fd;
+  if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+    char name[4096];
+    int length = snprintf(name, sizeof name, "%s/guest-ram.XXXXXX", path);
+    if (length < 0 || (size_t)length >= sizeof name) return -ENAMETOOLONG;
+    fd = mkostemp(name, O_CLOEXEC);
+    if (fd >= 0) unlink(name);
+  } else {
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  }
+  if (fd < 0) return -errno;
+  struct statfs file_system;
+  if (fstatfs(fd, &file_system) < 0) {
+    int error = errno;
+    close(fd);
+    return -error;
+  }
+  // Only a file system of huge pages has blocks that matter to memory.
+  enum { hugetlbfs = 0x958458f6 };
+  *page_size = (uint32_t)file_system.f_type == hugetlbfs ? (uint64_t)file_system.f_bsize : 4096;
+  return fd;
+}
+
+int clinux_grow_file(int fd, uint64_t size) {
+  struct stat status;
+  if (fstat(fd, &status) < 0) return -errno;
+  if ((uint64_t)status.st_size >= size) return 0;
+  if (status.st_size != 0) return -EFBIG;
+  return ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
+}
+
+int clinux_populate(void *address, size_t length) {
+  // MADV_POPULATE_WRITE, which headers before 5.14 lack: an error where a write would be a signal.
+  return madvise(address, length, 23) < 0 ? -errno : 0;
+}
+
+void clinux_prefer_huge_pages(void *address, size_t length) {
+  madvise(address, length, MADV_HUGEPAGE);
+}

@@ -48,6 +48,15 @@ int clinux_find_area(int maps, uint64_t address, struct clinux_area *area);
 /// Takes the capabilities of a mask out of the calling thread's effective set, or puts those that it
 /// is permitted back (capset(2)).
 int clinux_change_effective_capabilities(uint64_t mask, int add);
+/// Opens a file for memory, made when it is absent, or a nameless one in a directory; tells the size of
+/// its pages.
+int clinux_open_backing(const char *path, uint64_t *page_size);
+/// Makes an empty file this long; -EFBIG for one that is too short and not empty.
+int clinux_grow_file(int fd, uint64_t size);
+/// Gives memory its pages now; -ENOMEM and others where the host has not enough.
+int clinux_populate(void *address, size_t length);
+/// Asks for transparent huge pages.
+void clinux_prefer_huge_pages(void *address, size_t length);
 /// Starts a thread with a name of at most 15 bytes that takes no signal of the program but the kick.
 int clinux_start_thread(const char *name, void *_Nullable (*_Nonnull body)(void *_Nullable),
                         void *_Nullable argument, uintptr_t *out);
