@@ -64,7 +64,7 @@ let package = Package(
     room(
       "Machine",
       [
-        "Tracing", "PCI", "HostKernel", "VFIO", "EventLoop", "Hypervisor", "Passthrough", "Board",
+        "Tracing", "PCI", "HostKernel", "VFIO", "EventLoop", "Hypervisor", "Passthrough", "Board", "Boot",
         "CommandLine", system,
       ]),
     room("Monitor", ["CJSON", "Tracing", "EventLoop", "CommandLine", "Machine", system]),

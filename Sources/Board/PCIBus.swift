@@ -188,6 +188,9 @@ package final class PCIBus {
     return nil
   }
 
+  /// The names of this bus and of those behind it, this one first.
+  package var busNames: [String] { [name] + bridges.flatMap { $0.secondaryBus.busNames } }
+
   /// The bridges on this bus and on those behind it.
   var bridgesBehind: [any PCIBridge] {
     bridges.flatMap { [$0] + $0.secondaryBus.bridgesBehind }

@@ -118,6 +118,7 @@ extension CommandLineError {
     case .noHostDevice: ("No provided host device", nil)
     case .invalidCharacterDevice(let value):
       ("'\(value)' is not a valid char driver", Self.list(Catalogue.streams))
+    case .characterBackend(let refusal): refusal.sentences
     case .socketPathTooLong(let path): ("UNIX socket path '\(path)' is too long", nil)
     case .unsupportedSocketMode(let setting):
       ("a socket without \(setting) is not supported by this version", "add ,\(setting)")

@@ -70,6 +70,9 @@ package struct CommandLineError: Error, Sendable, Equatable {
     /// Not a byte stream swiftvmm has.
     case invalidCharacterDevice(String)
 
+    /// A character device that cannot be had.
+    case characterBackend(CharacterBackendRefusal)
+
     /// A path over the length of a socket address.
     case socketPathTooLong(String)
 
@@ -106,7 +109,7 @@ package struct CommandLineError: Error, Sendable, Equatable {
 
   /// What has an id.
   package enum IDOwner: String, Sendable {
-    case device, object
+    case device, object, chardev
   }
 }
 

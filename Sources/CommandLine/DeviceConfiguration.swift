@@ -11,4 +11,14 @@ package enum DeviceConfiguration: Sendable, Equatable {
 
   /// `-device pvpanic`.
   case panic(ISAPanicDevice)
+
+  /// Its model by QEMU's name.
+  package var modelName: String {
+    switch self {
+    case .vfioPCI: "vfio-pci"
+    case .rootPort: "pcie-root-port"
+    case .debugExit: "isa-debug-exit"
+    case .panic: "pvpanic"
+    }
+  }
 }

@@ -32,7 +32,8 @@ extension KVMAccelerator {
     }
     return try VirtualCPUs(
       cpus, group, accelerator: self, powerOnChips: chips, topology: topology,
-      missingFeatures: model.isChecked ? shape.missing : [])
+      missingFeatures: model.isChecked ? shape.missing : [],
+      addressBits: Int(shape.table[0x8000_0008, 0, .eax] & 0xff))
   }
 
   /// What the host's processor and KVM can give.

@@ -17,10 +17,13 @@ package final class VirtualCPUs {
   package let topology: CPUTopology
   /// Features that were asked for and that the host lacks, for a warning.
   package let missingFeatures: [String]
+  /// Width of guest-physical addresses, as CPUID leaf 0x80000008 has it; 0 when it says nothing.
+  package let addressBits: Int
 
   init(
     _ cpus: [KVMCPU], _ group: CPUGroup, accelerator: KVMAccelerator,
-    powerOnChips: InterruptControllerState?, topology: CPUTopology, missingFeatures: [String]
+    powerOnChips: InterruptControllerState?, topology: CPUTopology, missingFeatures: [String],
+    addressBits: Int
   ) throws(AcceleratorError) {
     self.cpus = cpus
     self.group = group
@@ -28,6 +31,7 @@ package final class VirtualCPUs {
     self.powerOnChips = powerOnChips
     self.topology = topology
     self.missingFeatures = missingFeatures
+    self.addressBits = addressBits
     do throws(AcceleratorError) {
       for cpu in cpus { try start(cpu) }
       for cpu in cpus { try cpu.reset(to: nil) }

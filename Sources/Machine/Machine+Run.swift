@@ -84,6 +84,7 @@ extension Machine {
   func performReset() throws(MachineError) {
     coordinator.resetDependents()
     board.reset()
+    try loadPayload()
     do throws(AcceleratorError) { try cpus?.reset() } catch {
       throw MachineError(.accelerator(error))
     }

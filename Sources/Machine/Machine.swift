@@ -1,4 +1,5 @@
 internal import Board
+internal import Boot
 package import CommandLine
 package import EventLoop
 package import HostKernel
@@ -29,7 +30,12 @@ internal import VFIO
   private let cpuWatcher: CPUWatcher
   /// Whether guest code may run: an accelerator without CPUs is driven by a test instead.
   let hasGuestCode: Bool
-  var places: [GuestPlace] = []
+  /// What the guest starts from; nil without a kernel.
+  let payload: BootPlan?
+  let clock = BoardClock.host
+  var functions: [AssignedFunction] = []
+  /// Ids of devices other than assigned functions.
+  var deviceIDs: [String] = []
   var observers: [@VMMain (MachineEvent) -> Void] = []
   /// What the guest asked for and gets on the loop's next turn.
   var wish: GuestWish?
@@ -82,9 +88,12 @@ internal import VFIO
       diagnostics.warning("host doesn't support requested feature: \(feature)")
     }
 
+    payload = try Self.plan(
+      configuration, on: board, addressBits: cpus?.addressBits ?? 40, from: kernel)
+
     environment = FunctionEnvironment(
       kernel: kernel, tracer: tracer, diagnostics: diagnostics, addressSpace: board.memory,
-      accelerator: accelerator, events: events, flow: flow)
+      ports: board.ports.space, accelerator: accelerator, events: events, flow: flow)
     attacher = DeviceAttacher(
       kernel: kernel, tracer: tracer,
       host: MachineAttachmentHost(
@@ -95,6 +104,10 @@ internal import VFIO
       VFIO.IOMMUFDObject(id: $0.id, given: $0.descriptor, kernel: kernel, tracer: tracer)
     }
     wishes.machine = self
+    board.signalMessage = { [unowned accelerator] address, data in
+      accelerator.signal(MSIMessage(address: address, data: data))
+    }
+    if let payload { cpus?.setStartState(payload.cpu) }
 
     let needsNode = configuration.iommufds.contains { $0.descriptor == nil }
     if needsNode, (try? kernel.status(of: "/dev/iommu")) == nil {

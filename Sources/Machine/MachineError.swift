@@ -1,4 +1,5 @@
 package import Board
+package import Boot
 package import Hypervisor
 package import VFIO
 
@@ -7,6 +8,7 @@ package struct MachineError: Error {
   package enum Cause {
     case accelerator(AcceleratorError)
     case board(BoardError)
+    case boot(BootError)
     case placement(PCIPlacementError)
     case assignment(AssignmentError)
     case noIOMMUFD
@@ -27,6 +29,7 @@ package struct MachineError: Error {
     switch cause {
     case .accelerator(let error): Self.split(error.message)
     case .board(let error): Self.split(error.message)
+    case .boot(let error): [error.message] + error.hints
     case .placement(let error): Self.split(error.message)
     case .assignment(let error): [error.message] + error.hints
     case .noIOMMUFD:
