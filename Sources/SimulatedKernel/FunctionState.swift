@@ -22,6 +22,7 @@ final class FunctionState {
   /// The level of the interrupt pin, which the status register shows (bit 3).
   var isInterruptAsserted = false {
     didSet {
+      guard isInterruptAsserted != oldValue else { return }
       let status = config.word(at: PCIRegister.status) & ~8
       config.set(UInt64(status | (isInterruptAsserted ? 8 : 0)), at: PCIRegister.status, width: 2)
     }

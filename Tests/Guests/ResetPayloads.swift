@@ -6,7 +6,12 @@ func checkReset() {
   Report.note("resets so far", seen)
   let function = Bus.functions.last { Driver($0) != nil }
   if let function, let driver = Driver(function) {
-    function.command(set: PCIFunction.Command.memory)
+    typealias Command = PCIFunction.Command
+    if seen > 0 {
+      Report.check(
+        function.read16(4) & (Command.master | Command.noINTx), is: 0, "command is clear")
+    }
+    function.command(set: Command.memory)
     if driver.kind == .testDevice {
       let resets = load32(driver.base + 0x18)
       if seen > 0 {
@@ -17,7 +22,7 @@ func checkReset() {
       store32(driver.base + 0x10, 0xABCD_0000 | seen)
     }
     Report.check(Interrupts.pinCount, is: 0, "no interrupt is left over")
-    function.command(set: PCIFunction.Command.master | PCIFunction.Command.noINTx)
+    function.command(set: Command.master | Command.noINTx)
   }
   guard seen < min(wanted, 255) else {
     store32(Memory.marker, 0)
