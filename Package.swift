@@ -58,6 +58,7 @@ let package = Package(
     room("Hypervisor", ["CLinux", "HostKernel", system]),
     room(
       "Passthrough", ["CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor", system]),
+    room("VirtualIOMMU", ["PCI"]),
     room("Board", ["CLinux", "PCI", "HostKernel", "Hypervisor", system]),
     room("CommandLine", ["Tracing", "PCI"]),
     room(
@@ -109,6 +110,7 @@ let package = Package(
         "Passthrough", "VFIO", "SimulatedKernel", "Hypervisor", "HostKernel", "Tracing", "PCI",
         "TestSupport", system,
       ]),
+    tests("VirtualIOMMUTests", ["VirtualIOMMU", "PCI", "TestSupport"]),
     tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", "TestSupport", system]),
     tests("CommandLineTests", ["CommandLine", "Tracing", "PCI", "TestSupport"]),
     tests(
