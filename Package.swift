@@ -59,6 +59,7 @@ let package = Package(
     room(
       "Passthrough", ["CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor", system]),
     room("Boot", ["HostKernel", "Hypervisor", system]),
+    room("VirtualIOMMU", ["PCI"]),
     room("Board", ["CLinux", "PCI", "HostKernel", "Hypervisor", system]),
     room("CommandLine", ["Tracing", "PCI", "Hypervisor"]),
     room(
@@ -111,6 +112,7 @@ let package = Package(
         "PCI", "TestSupport", system,
       ]),
     tests("BootTests", ["Boot", "Hypervisor", "HostKernel", "TestSupport", system]),
+    tests("VirtualIOMMUTests", ["VirtualIOMMU", "PCI", "TestSupport"]),
     tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", "TestSupport", system]),
     tests("CommandLineTests", ["CommandLine", "Tracing", "PCI", "Hypervisor", "TestSupport"]),
     tests(
