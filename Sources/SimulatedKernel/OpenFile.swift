@@ -45,6 +45,9 @@ extension OpenFile {
 /// An eventfd made through the seam: the descriptor itself is real.
 final class EventFile: OpenFile {
   let kind = "eventfd"
+  private let descriptor: Int32
+
+  init(_ descriptor: Int32) { self.descriptor = descriptor }
 
   func control(
     _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
@@ -60,7 +63,9 @@ final class EventFile: OpenFile {
     throw Errno(rawValue: 29)
   }
 
-  func closed(on host: SimulatedHost) {}
+  func closed(on host: SimulatedHost) {
+    for device in host.devices { device.eventClosed(descriptor) }
+  }
 }
 
 /// A file of the simulated sysfs, read as it was when it was opened.
