@@ -24,6 +24,8 @@ package final class GuestPlace: FunctionPlace {
     observation = router.observe { [unowned function] in function.updateInterruptRoute() }
   }
 
+  package var isOnRootBus: Bool { true }
+
   package func route(ofPin pin: Int) -> InterruptRoute { router.route(slot, pin: pin) }
 
   package func setLine(ofPin pin: Int, level: Bool) {

@@ -61,7 +61,7 @@ internal import VFIO
 
     let environment = FunctionEnvironment(
       kernel: kernel, tracer: tracer, diagnostics: diagnostics, addressSpace: board.memory,
-      accelerator: accelerator, events: events, flow: flow)
+      ports: board.ports.space, accelerator: accelerator, events: events, flow: flow)
     self.environment = environment
     let attacher = DeviceAttacher(
       kernel: kernel, tracer: tracer,
@@ -149,7 +149,7 @@ internal import VFIO
       let place = GuestPlace(slot: slot, router: board.interrupts)
       let function = try PassthroughFunction(
         device: assigned, options: FunctionOptions(properties), place: place,
-        isOnRootBus: true, environment: environment)
+        environment: environment)
       let coordinator = coordinator
       function.onReset = { [unowned coordinator] in coordinator.reset($0) }
       place.observe(function)
