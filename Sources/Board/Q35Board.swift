@@ -10,7 +10,7 @@ internal import SystemPackage
 package final class Q35Board {
   private let ram: HostMapping
   private let bridge: HostBridge
-  private let isaBridge: ISABridge
+  let isaBridge: ISABridge
   private let configPorts: ConfigPorts
   private let resetPort: ResetControlPort
 
