@@ -13,7 +13,7 @@ final class ISABridge: PCIFunction {
   /// Called after a guest wrote to a routing register, whether its value changed or not.
   var onRoutingWrite: () -> Void = {}
   /// Called when the power management ports or their interrupt may have changed.
-  var onPowerManagement: (PowerManagementPorts) -> Void = { _ in }
+  var onPowerManagement: (PowerManagementPlace) -> Void = { _ in }
 
   /// Adds the root complex registers to `memory`, disabled until a guest programs `RCBA`.
   init(memory: AddressSpace) {
@@ -58,7 +58,7 @@ final class ISABridge: PCIFunction {
   }
 
   /// Where the power management ports are now (`PMBASE`, `ACPI_CNTL`).
-  var powerManagement: PowerManagementPorts {
+  var powerManagement: PowerManagementPlace {
     let base = UInt16(truncatingIfNeeded: registers.read(0x40, length: 2) & 0xff80)
     let control = registers.read(0x44, length: 1)
     let interrupt: UInt32 =
@@ -69,7 +69,7 @@ final class ISABridge: PCIFunction {
       case 5: 21
       default: 9
       }
-    return PowerManagementPorts(
+    return PowerManagementPlace(
       base: control & 0x80 != 0 ? base : nil, systemControlInterrupt: interrupt)
   }
 
