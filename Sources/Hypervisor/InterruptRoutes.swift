@@ -6,6 +6,9 @@ internal import CLinux
 /// Pure: the table that the kernel is told of, as a whole, whenever it has changed.
 struct InterruptRoutes {
   private let pins: [kvm_irq_routing_irqchip]
+  /// What the pins of an I/O APIC of this process send, by their number; nil for one that sends
+  /// nothing, or that KVM shall not send by itself.
+  private var pinMessages = [MSIMessage?](repeating: nil, count: InterruptControllerPlace.pinCount)
   /// By `gsi - firstMessage`; nil where no message is.
   private var messages: [MSIMessage?] = []
   private let firstMessage: UInt32
@@ -16,10 +19,11 @@ struct InterruptRoutes {
 
   /// Routes without messages. `limit` is how many routes and how many interrupts the kernel takes.
   /// With controllers in the kernel the PC's pins are there, as QEMU wires them: the timer's
-  /// interrupt 0 enters the I/O APIC at pin 2.
+  /// interrupt 0 enters the I/O APIC at pin 2. Without, the same numbers are kept free for the pins of
+  /// an I/O APIC of this process.
   init(limit: Int, hasKernelControllers: Bool) {
     pins = hasKernelControllers ? Self.controllerPins : []
-    firstMessage = hasKernelControllers ? 24 : 0
+    firstMessage = UInt32(InterruptControllerPlace.pinCount)
     largestCount = max(0, min(limit - pins.count, limit - Int(firstMessage)))
     isChanged = hasKernelControllers
   }
@@ -68,6 +72,13 @@ struct InterruptRoutes {
     isChanged = true
   }
 
+  /// Sets what a pin of an I/O APIC of this process sends; nothing happens for a pin that there is not.
+  mutating func setPin(_ pin: Int, _ message: MSIMessage?) {
+    guard pinMessages.indices.contains(pin), pinMessages[pin] != message else { return }
+    pinMessages[pin] = message
+    isChanged = true
+  }
+
   /// The message that an interrupt sends, if any.
   func message(of gsi: UInt32) -> MSIMessage? {
     index(of: gsi).flatMap { messages[$0] }
@@ -86,16 +97,16 @@ struct InterruptRoutes {
   /// refuse together with the whole table, is left out: no CPU listens there.
   var encoded: [UInt8] {
     var bytes: [UInt8] = []
-    let usable = messages.enumerated().compactMap { index, message in
-      message.flatMap { $0.address >> 32 & 0xff == 0 ? (index, $0) : nil }
+    let usable = (pinMessages + messages).enumerated().compactMap { gsi, message in
+      message.flatMap { $0.address >> 32 & 0xff == 0 ? (gsi, $0) : nil }
     }
     let count = pins.count + usable.count
     bytes.reserveCapacity(8 + 48 * count)
     Self.append(kvm_irq_routing(nr: UInt32(count), flags: 0), to: &bytes)
     for pin in pins { Self.append(pin, to: &bytes) }
-    for (index, message) in usable {
+    for (gsi, message) in usable {
       var route = kvm_irq_routing_msi()
-      route.gsi = firstMessage + UInt32(index)
+      route.gsi = UInt32(gsi)
       route.type = UInt32(KVM_IRQ_ROUTING_MSI)
       route.address_lo = UInt32(truncatingIfNeeded: message.address)
       route.address_hi = UInt32(truncatingIfNeeded: message.address >> 32)

@@ -121,7 +121,8 @@ final class ScriptedKVM: HostKernel {
     UInt(KVM_SET_IDENTITY_MAP_ADDR): "SET_IDENTITY_MAP_ADDR",
     UInt(KVM_SET_USER_MEMORY_REGION): "SET_USER_MEMORY_REGION", UInt(KVM_IRQ_LINE): "IRQ_LINE",
     UInt(KVM_IRQFD): "IRQFD", UInt(KVM_CREATE_DEVICE): "CREATE_DEVICE",
-    UInt(KVM_SET_DEVICE_ATTR): "SET_DEVICE_ATTR",
+    UInt(KVM_SET_DEVICE_ATTR): "SET_DEVICE_ATTR", UInt(KVM_CREATE_PIT2): "CREATE_PIT2",
+    UInt(KVM_ENABLE_CAP): "ENABLE_CAP",
     UInt(KVM_SET_GSI_ROUTING): "SET_GSI_ROUTING", UInt(KVM_SIGNAL_MSI): "SIGNAL_MSI",
   ]
 
@@ -132,6 +133,12 @@ final class ScriptedKVM: HostKernel {
   func write(
     _ descriptor: Int32, from buffer: RawSpan, at offset: UInt64
   ) throws(Errno) -> Int { throw .noFunction }
+  func read(
+    _ descriptor: Int32, into buffer: inout MutableRawSpan
+  ) throws(Errno) -> Int { throw .noFunction }
+  func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int {
+    throw .noFunction
+  }
   func map(_ request: MappingRequest) throws(Errno) -> UInt { throw .noFunction }
   func unmap(address: UInt, length: Int) {}
   func makeEventDescriptor() throws(Errno) -> Int32 { throw .noFunction }
