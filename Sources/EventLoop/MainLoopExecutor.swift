@@ -1,8 +1,9 @@
 internal import CGLib
+internal import Glibc
 internal import HostKernel
 
 /// Runs the jobs of `VMMain` on the thread that owns the main loop's `GMainContext`, in the order in
-/// which they were enqueued.
+/// which they were enqueued, with the machine lock held.
 final class MainLoopExecutor: SerialExecutor {
   /// A context of our own rather than GLib's default one: nobody else can attach to it, iterate it,
   /// or become its owner, so "owns the context" and "is the main loop's thread" are one statement.
@@ -25,6 +26,9 @@ final class MainLoopExecutor: SerialExecutor {
     if isFirst { wakeUp.makeReady() }
   }
 
+  /// Whoever holds the machine lock is isolated: no job and no callback of the loop runs meanwhile.
+  private var isIsolated: Bool { MainLoop.machineLock.isHeldByThisThread }
+
   /// Runs the jobs that are waiting now; those that they enqueue wait for the next turn, so that
   /// descriptors and timers get theirs. Called by the job source on the loop's thread.
   func drain() {
@@ -37,10 +41,10 @@ final class MainLoopExecutor: SerialExecutor {
   }
 
   func checkIsolated() {
-    precondition(context.isOwnedByThisThread, "not on the thread that owns the main loop")
+    precondition(isIsolated, "the calling thread does not hold the machine lock")
   }
 
-  func isIsolatingCurrentContext() -> Bool? { context.isOwnedByThisThread }
+  func isIsolatingCurrentContext() -> Bool? { isIsolated }
 }
 
 /// The main loop's `GMainContext`; it lives as long as the program.
@@ -48,7 +52,19 @@ final class MainLoopExecutor: SerialExecutor {
   /// A GLib context may be used from any thread.
   nonisolated(unsafe) let pointer: OpaquePointer
 
-  init() { unsafe pointer = g_main_context_new() }
+  /// Makes a context whose owner gives the machine lock up while it polls.
+  init() {
+    unsafe pointer = g_main_context_new()
+    unsafe g_main_context_set_poll_func(pointer) { descriptors, count, timeout in
+      MainLoop.machineLock.unlock()
+      let result = unsafe g_poll(descriptors, count, timeout)
+      // GLib looks at errno next.
+      let error = errno
+      MainLoop.machineLock.lock()
+      errno = error
+      return result
+    }
+  }
 
   var isOwnedByThisThread: Bool { unsafe g_main_context_is_owner(pointer) != 0 }
 }

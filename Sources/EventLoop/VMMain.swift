@@ -3,7 +3,9 @@ internal import CGLib
 /// The actor of everything that runs on the main loop: set-up, monitors, timers and backends.
 ///
 /// Its executor is the loop's `GMainContext`, so a task and a GLib callback share one thread, and
-/// neither runs while the other does. vCPU threads never use it.
+/// neither runs while the other does. That thread holds the machine lock but while it polls, so to be
+/// isolated to this actor is to hold `MainLoop.machineLock`, on whatever thread: a vCPU thread that
+/// handles an exit is isolated too, and never waits for the loop.
 @globalActor package actor VMMain {
   package static let shared = VMMain()
 
@@ -13,8 +15,9 @@ internal import CGLib
     unsafe Self.executor.asUnownedSerialExecutor()
   }
 
-  /// Runs `body` at once in a synchronous context that is known to be on the loop's thread, such as
-  /// a C callback of the loop. Stops the program when the calling thread does not own the loop.
+  /// Runs `body` at once in a synchronous context that is known to hold the machine lock, such as a C
+  /// callback of the loop or the exit of a vCPU. Stops the program when the calling thread does not
+  /// hold it.
   package static func assumeIsolated<Value: Sendable, Failure: Error>(
     _ body: @VMMain () throws(Failure) -> Value
   ) throws(Failure) -> Value {

@@ -143,12 +143,18 @@ package final class AssignedRegion: MemoryHandler {
     }
   }
 
-  /// Lays a trapped window over the BAR, such as an emulated MSI-X table.
-  func overlay(_ handler: any MemoryHandler, name: String, offset: UInt64, size: UInt64) {
-    guard let place else { return }
-    environment.addressSpace.add(
+  /// Lays a trapped window over the BAR, such as an emulated MSI-X table; nil for a BAR that is not
+  /// in the guest's memory.
+  @discardableResult
+  func overlay(
+    _ handler: any MemoryHandler, name: String, offset: UInt64, size: UInt64,
+    isEnabled: Bool = true
+  ) -> RegionID? {
+    guard let place else { return nil }
+    return environment.addressSpace.add(
       MemoryRegion(
-        name: name, base: offset, size: size, priority: 1, kind: .io(handler)),
+        name: name, base: offset, size: size, priority: 1, kind: .io(handler),
+        isEnabled: isEnabled),
       over: place)
   }
 

@@ -4,6 +4,10 @@ package struct FunctionOptions: Sendable, Equatable {
   package var isMappingAllowed = true
   /// `x-no-kvm-intx`: INTx comes through this process.
   package var isINTxAccelerationAllowed = true
+  /// `x-no-kvm-msi`: MSI comes through this process.
+  package var isMSIAccelerationAllowed = true
+  /// `x-no-kvm-msix`: MSI-X comes through this process.
+  package var isMSIXAccelerationAllowed = true
   /// `x-intx-mmap-timeout-ms`: how long mappings stay off after an INTx; 0 for good.
   package var mappingTimeout: UInt32 = 1100
   /// `multifunction`: whether the guest sees bit 7 of the header type.

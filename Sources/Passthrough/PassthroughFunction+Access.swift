@@ -48,18 +48,34 @@ extension PassthroughFunction {
           + "0x\(String(value, radix: 16)), 0x\(String(length, radix: 16))) failed: "
           + error.description)
     }
+    let wasMSIEnabled = msi?.isEnabled(in: image) ?? false
+    let wasMSIXEnabled = msixCapability?.isEnabled(in: image) ?? false
     image.write(offset: offset, length: length, value: value)
-    if decidesMappings(offset: offset, length: length) { updateMappings() }
+    let write = ConfigWrite(offset: offset, length: length)
+    if decidesMappings(write) { updateMappings() }
+    if let msi, write.touches(msi.offset, msi.length) {
+      followMSIWrite(msi, wasEnabled: wasMSIEnabled)
+    }
+    if let msixCapability, write.touches(msixCapability.offset, MSIXCapability.length) {
+      followMSIXWrite(msixCapability, wasEnabled: wasMSIXEnabled)
+    }
   }
 
-  /// Whether a write may move a BAR or switch it on or off.
-  private func decidesMappings(offset: Int, length: Int) -> Bool {
+  /// The bytes that a guest writes at once.
+  private struct ConfigWrite {
+    let offset: Int
+    let length: Int
+
     func touches(_ start: Int, _ size: Int) -> Bool {
       offset < start + size && offset + length > start
     }
-    if touches(0x04, 2) || touches(0x10, 24) || touches(0x30, 4) { return true }
+  }
+
+  /// Whether a write may move a BAR or switch it on or off.
+  private func decidesMappings(_ write: ConfigWrite) -> Bool {
+    if write.touches(0x04, 2) || write.touches(0x10, 24) || write.touches(0x30, 4) { return true }
     guard let control = powerManagement?.controlOffset else { return false }
-    return touches(control, 2)
+    return write.touches(control, 2)
   }
 
   /// Puts each memory BAR and the ROM where the copy says, all in one update of the guest's memory.

@@ -65,6 +65,7 @@ extension PassthroughFunction {
         "hardware reports invalid configuration, MSIX PBA outside of specified BAR")
     }
     msix = layout
+    hasDynamicVectors = !interrupt.isNotResizable
     environment.tracer.emit(
       .vfioMsixEarlySetup,
       [
@@ -176,9 +177,13 @@ extension PassthroughFunction {
     for capability in walk.capabilities {
       switch capability.id {
       case .msi:
-        MSICapability(in: image, at: capability.offset).emulate(in: &image)
+        let capability = MSICapability(in: image, at: capability.offset)
+        capability.emulate(in: &image)
+        msi = capability
       case .msix:
-        MSIXCapability(at: capability.offset).emulate(in: &image)
+        let capability = MSIXCapability(at: capability.offset)
+        capability.emulate(in: &image)
+        if msix != nil { msixCapability = capability }
       case .powerManagement:
         PowerManagementCapability(in: image, at: capability.offset).trackPowerState(in: &image)
       default:
@@ -188,7 +193,11 @@ extension PassthroughFunction {
     guard let msix else { return }
     let table = MSIXTable(entries: msix.vectorCount)
     msixTable = table
+    table.onMaskChange = { [unowned self] in vectorMaskChanged($0, isMasked: $1) }
     regions[msix.tableBAR].overlay(
       table, name: "\(name) msix-table", offset: msix.tableOffset, size: msix.tableLength)
+    pendingBits = regions[msix.pendingBAR].overlay(
+      PendingBits(of: table), name: "\(name) msix-pba", offset: msix.pendingOffset,
+      size: msix.pendingLength, isEnabled: false)
   }
 }

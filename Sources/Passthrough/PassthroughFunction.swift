@@ -24,9 +24,17 @@ package final class PassthroughFunction: PCIFunction {
   var interrupt: INTxInterrupt
   var abilities = ResetAbility(hasReset: false, hasFLR: false, hasPMReset: false)
   var powerManagement: PowerManagementCapability?
-  /// The host's MSI-X registers, if the function has the capability.
+  /// The MSI capability, if the function has it.
+  var msi: MSICapability?
+  /// Where the guest finds the MSI-X table and its pending bits, if the function has the capability.
   var msix: MSIXCapability.Registers?
+  var msixCapability: MSIXCapability?
   var msixTable: MSIXTable?
+  /// Our pending bits over those of the device.
+  var pendingBits: RegionID?
+  /// Whether the host can add vectors of MSI-X while it is on.
+  var hasDynamicVectors = false
+  let messages = MessageVectors()
   var rom: GuestROM?
   /// The contents of a ROM that comes from a file; the guest's memory holds on to it until `deinit`.
   var romMemory: HostMapping?
@@ -102,6 +110,7 @@ package final class PassthroughFunction: PCIFunction {
   /// Takes the BARs and the ROM out of the guest, which holds on to them, and unties what the regions
   /// and the interrupt know of each other.
   deinit {
+    messages.end()
     for region in regions { region.leaveGuest() }
     if let rom { environment.addressSpace.remove(rom.place) }
   }
@@ -120,7 +129,7 @@ package final class PassthroughFunction: PCIFunction {
   func enableINTx() throws(AssignmentError.Failure) {
     let pin = Int(readConfig(offset: 0x3d, length: 1) & 0xff)
     guard pin != 0 else { return }
-    interrupt.disable()
+    disableInterrupts()
     image.set(0x3d, UInt8(truncatingIfNeeded: pin))
     try interrupt.enable(pin: (pin - 1) & 3)
   }
@@ -182,7 +191,7 @@ package final class PassthroughFunction: PCIFunction {
   /// Brings the function to rest before a reset: interrupts off, command bits cleared, power on. The
   /// order of the last two is the flow's.
   func prepareForReset() {
-    interrupt.disable()
+    disableInterrupts()
     if environment.flow.checksPowerStateFirst {
       powerOn()
       clearCommand()
@@ -194,9 +203,7 @@ package final class PassthroughFunction: PCIFunction {
 
   /// Puts the function back to work after a reset: INTx on, BARs of the host zeroed.
   func finishReset() {
-    do throws(AssignmentError.Failure) { try enableINTx() } catch {
-      environment.diagnostics.error("vfio \(name): \(error.message)")
-    }
+    fallBackToINTx()
     for index in 0..<6 {
       try? device.writeWord(configRegion, at: UInt64(0x10 + 4 * index), size: 4, value: 0)
     }

@@ -21,6 +21,9 @@ package final class ResetCoordinator {
   /// Takes a realized function into the care of the coordinator.
   package func add(_ function: PassthroughFunction) { functions.append(function) }
 
+  /// Forgets a function that goes.
+  package func remove(_ function: PassthroughFunction) { functions.removeAll { $0 === function } }
+
   /// The global part of a machine reset, before any function's own: every function that depends on a
   /// hot reset starts one, the newest first. Event: `vfio_device_reset_handler`.
   package func resetDependents() {

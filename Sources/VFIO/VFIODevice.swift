@@ -184,45 +184,65 @@ package final class VFIODevice {
   package func setEvent(
     _ event: Int32, _ index: UInt32, _ action: InterruptSetting.Action, start: UInt32 = 0
   ) throws(Errno) {
-    var argument = interruptSet(
-      index, action, data: UInt32(VFIO_IRQ_SET_DATA_EVENTFD), start: start, count: 1,
-      trailing: MemoryLayout<Int32>.size)
-    argument.store(event, at: MemoryLayout<vfio_irq_set>.size)
-    try descriptor.control(VFIO_DEVICE_SET_IRQS, on: &argument.bytes)
+    var argument = SingleEvent(
+      header: Self.interruptSet(
+        index, action, data: VFIO_IRQ_SET_DATA_EVENTFD, start: start, count: 1,
+        size: MemoryLayout<SingleEvent>.size),
+      event: event)
+    try descriptor.control(VFIO_DEVICE_SET_IRQS, on: &argument)
+  }
+
+  /// Ties eventfds to consecutive vectors of one interrupt, -1 for none, and so turns the interrupt on.
+  /// Gives 0, or with how many vectors it could be done.
+  package func setEvents(_ events: [Int32], _ index: UInt32) throws(Errno) -> Int32 {
+    let fixed = MemoryLayout<vfio_irq_set>.size
+    let trailing = events.count * MemoryLayout<Int32>.size
+    var argument = ArgumentBytes(
+      Self.interruptSet(
+        index, .trigger, data: VFIO_IRQ_SET_DATA_EVENTFD, start: 0,
+        count: UInt32(events.count), size: fixed + trailing),
+      trailing: trailing)
+    for (number, event) in events.enumerated() {
+      argument.store(event, at: fixed + number * MemoryLayout<Int32>.size)
+    }
+    return try descriptor.control(VFIO_DEVICE_SET_IRQS, on: &argument.bytes)
   }
 
   /// Performs an action on one interrupt now (`VFIO_DEVICE_SET_IRQS` with `DATA_NONE`).
   package func perform(
     _ action: InterruptSetting.Action, _ index: UInt32
   ) throws(Errno) {
-    var argument = interruptSet(
-      index, action, data: UInt32(VFIO_IRQ_SET_DATA_NONE), start: 0, count: 1, trailing: 0)
-    try descriptor.control(VFIO_DEVICE_SET_IRQS, on: &argument.bytes)
+    var argument = Self.interruptSet(
+      index, action, data: VFIO_IRQ_SET_DATA_NONE, start: 0, count: 1)
+    try descriptor.control(VFIO_DEVICE_SET_IRQS, on: &argument)
   }
 
   /// Turns an interrupt index off as a whole.
   package func disableInterrupts(_ index: UInt32) throws(Errno) {
-    var argument = interruptSet(
-      index, .trigger, data: UInt32(VFIO_IRQ_SET_DATA_NONE), start: 0, count: 0, trailing: 0)
-    try descriptor.control(VFIO_DEVICE_SET_IRQS, on: &argument.bytes)
+    var argument = Self.interruptSet(
+      index, .trigger, data: VFIO_IRQ_SET_DATA_NONE, start: 0, count: 0)
+    try descriptor.control(VFIO_DEVICE_SET_IRQS, on: &argument)
   }
 
-  private func interruptSet(
-    _ index: UInt32, _ action: InterruptSetting.Action, data: UInt32, start: UInt32,
-    count: UInt32, trailing: Int
-  ) -> ArgumentBytes {
+  /// A `vfio_irq_set` with one descriptor, laid out without an array.
+  private struct SingleEvent: BitwiseCopyable {
+    var header: vfio_irq_set
+    var event: Int32
+  }
+
+  private static func interruptSet(
+    _ index: UInt32, _ action: InterruptSetting.Action, data: Int32, start: UInt32,
+    count: UInt32, size: Int = MemoryLayout<vfio_irq_set>.size
+  ) -> vfio_irq_set {
     let actionFlag =
       switch action {
       case .mask: VFIO_IRQ_SET_ACTION_MASK
       case .unmask: VFIO_IRQ_SET_ACTION_UNMASK
       case .trigger: VFIO_IRQ_SET_ACTION_TRIGGER
       }
-    let size = MemoryLayout<vfio_irq_set>.size
-    return ArgumentBytes(
-      vfio_irq_set(
-        argsz: UInt32(size + trailing), flags: data | UInt32(actionFlag), index: index,
-        start: start, count: count),
-      trailing: trailing)
+    return vfio_irq_set(
+      argsz: UInt32(size), flags: UInt32(data) | UInt32(actionFlag), index: index, start: start,
+      count: count)
   }
 
   // MARK: - Reset
