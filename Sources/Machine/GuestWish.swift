@@ -10,6 +10,8 @@ enum GuestWish: Equatable {
   /// The program is to end with this status.
   case exit(Int32)
   case panic
+  /// A device reported an error that it cannot recover from; the user knows.
+  case deviceError
   /// A CPU cannot go on; the lines say why.
   case internalError(String)
 }

@@ -114,6 +114,7 @@ extension Machine {
     case .quit: shutdown(.hostUI)
     case .exit(let status): end(.guestShutdown, status: status)
     case .panic: panic()
+    case .deviceError: halt(.internalError)
     case .internalError(let text):
       for line in text.split(separator: "\n") { diagnostics.error(String(line)) }
       halt(.internalError)

@@ -98,7 +98,7 @@ internal import VFIO
 
     environment = FunctionEnvironment(
       kernel: kernel, tracer: tracer, diagnostics: diagnostics, addressSpace: board.memory,
-      accelerator: accelerator, events: events, flow: flow)
+      ports: board.ports.space, accelerator: accelerator, events: events, flow: flow)
     attacher = DeviceAttacher(
       kernel: kernel, tracer: tracer,
       host: MachineAttachmentHost(
