@@ -21,75 +21,49 @@ package struct MachineRequests {
   }
 }
 
-/// The devices of a PC at fixed ports: clock, keyboard controller, power management, serial ports and
-/// what the user adds. They are reset together, after the functions of the PCI bus.
+/// The devices of a PC at fixed ports: clock, keyboard controller, power management, and what the user
+/// adds. They are reset with the board, after its functions.
 ///
 /// Used only while the machine lock is held.
 package final class ChipsetDevices {
-  /// QEMU's places for serial ports: first port and interrupt of each.
-  package static let serialPorts: [(port: UInt16, interrupt: UInt32)] = [
-    (0x3f8, 4), (0x2f8, 3), (0x3e8, 4), (0x2e8, 3),
-  ]
-
-  private let ports: PortSpace
+  private unowned let board: Q35Board
   private let clock: BoardClock
-  private let events: any EventSources
   private let requests: MachineRequests
-  private let lines: InterruptLines
 
   package let realTimeClock: RealTimeClock
   package let power: PowerManagement
-  private var resets: [() -> Void] = []
 
-  /// Puts the devices that every board has at their ports.
+  /// Puts the devices that every board has at their ports. The board must be there for as long as this
+  /// value.
   package init(
     on board: Q35Board, clock: BoardClock, events: any EventSources, requests: MachineRequests
   ) {
-    ports = board.ports
-    lines = InterruptLines(board.accelerator)
+    self.board = board
     self.clock = clock
-    self.events = events
     self.requests = requests
     realTimeClock = RealTimeClock(
-      memory: board.ramLayout, clock: clock, events: events, setLine: lines.connect(8))
-    let interrupt = SystemControlInterrupt(lines)
+      memory: board.ramLayout, clock: clock, events: events, setLine: board.lines.connect(8))
+    let interrupt = SystemControlInterrupt(board.lines)
     power = PowerManagement(
       clock: clock, events: events, setInterrupt: { interrupt.set($0) },
       requestSleep: requests.sleep)
     placeClock()
     placeKeyboardController()
-    placePower(interrupt, of: board)
-    ports.add("ioport80", 0x80...0x80, OpenBus())
-  }
-
-  /// Puts every device into the state after power-on.
-  package func reset() {
-    for reset in resets { reset() }
-  }
-
-  /// Adds the serial port number 0 to 3; false when there is no such place.
-  @discardableResult
-  package func addSerialPort(_ number: Int, _ backend: any CharacterBackend) -> Bool {
-    guard Self.serialPorts.indices.contains(number) else { return false }
-    let (port, interrupt) = Self.serialPorts[number]
-    let serial = SerialPort(
-      backend, clock: clock, events: events, setLine: lines.connect(interrupt))
-    ports.add("serial", port...port + 7, serial)
-    resets.append { serial.reset() }
-    return true
+    placePower(interrupt)
+    board.ports.add("ioport80", 0x80...0x80, OpenBus())
   }
 
   /// Adds `isa-debug-exit` at 1 to 8 ports; false when they are not there.
   @discardableResult
   package func addDebugExit(port: UInt32 = 0x501, size: UInt32 = 2) -> Bool {
     guard let range = Self.range(port, size) else { return false }
-    ports.add("isa-debug-exit", range, DebugExitPort(requestExit: requests.exit))
+    board.ports.add("isa-debug-exit", range, DebugExitPort(requestExit: requests.exit))
     return true
   }
 
   /// Adds `pvpanic`; `events` are the bits that a read tells.
   package func addPanicPort(port: UInt16 = 0x505, events: UInt8 = 7) {
-    ports.add("pvpanic", port...port, PanicPort(supported: events, tell: requests.distress))
+    board.ports.add("pvpanic", port...port, PanicPort(supported: events, tell: requests.distress))
   }
 
   /// Adds `isa-debugcon`; false when the port is not there.
@@ -99,15 +73,15 @@ package final class ChipsetDevices {
   ) -> Bool {
     guard let range = Self.range(port, 1) else { return false }
     let device = DebugConsolePort(backend, readback: UInt8(truncatingIfNeeded: readback))
-    ports.add("isa-debugcon", range, device)
+    board.ports.add("isa-debugcon", range, device)
     return true
   }
 
   /// Adds port 0x61 over a timer in user space.
   package func addSystemControlPortB(_ timer: any TimerChannel2) {
     let port = SystemControlPortB(timer: timer, clock: clock)
-    ports.add("pcspk", 0x61...0x61, port)
-    resets.append { port.reset() }
+    board.ports.add("pcspk", 0x61...0x61, port)
+    board.onReset { port.reset() }
   }
 
   private static func range(_ port: UInt32, _ size: UInt32) -> ClosedRange<UInt16>? {
@@ -118,31 +92,30 @@ package final class ChipsetDevices {
 
   private func placeClock() {
     let chip = realTimeClock
-    ports.add("rtc", 0x70...0x71, chip)
-    resets.append { chip.reset() }
+    board.ports.add("rtc", 0x70...0x71, chip)
+    board.onReset { chip.reset() }
   }
 
   private func placeKeyboardController() {
     let controller = KeyboardController(
-      setLine: lines.connect(1), requestReset: requests.reset)
-    ports.add("i8042-data", 0x60...0x60, controller.dataPort)
-    ports.add("i8042-cmd", 0x64...0x64, controller.commandPort)
+      setLine: board.lines.connect(1), requestReset: requests.reset)
+    board.ports.add("i8042-data", 0x60...0x60, controller.dataPort)
+    board.ports.add("i8042-cmd", 0x64...0x64, controller.commandPort)
     let portA = SystemControlPortA(requestReset: requests.reset)
-    ports.add("port92", 0x92...0x92, portA)
-    resets.append {
+    board.ports.add("port92", 0x92...0x92, portA)
+    board.onReset {
       controller.reset()
       portA.reset()
     }
   }
 
-  private func placePower(_ interrupt: SystemControlInterrupt, of board: Q35Board) {
+  private func placePower(_ interrupt: SystemControlInterrupt) {
     let power = power
-    ports.add("apm-io", 0xb2...0xb3, power.commandPorts)
-    let space = ports.space
+    board.ports.add("apm-io", 0xb2...0xb3, power.commandPorts)
+    let space = board.ports.space
     let region = space.add(
       MemoryRegion(
-        name: "ich9-pm", base: 0, size: UInt64(PowerManagementPorts.count), kind: .io(power),
-        isEnabled: false))
+        name: "ich9-pm", base: 0, size: 0x80, kind: .io(power), isEnabled: false))
     board.onPowerManagement { place in
       space.update {
         if let base = place.base { space.move(region, to: UInt64(base)) }
@@ -150,7 +123,7 @@ package final class ChipsetDevices {
       }
       interrupt.move(to: place.systemControlInterrupt)
     }
-    resets.append { power.reset() }
+    board.onReset { power.reset() }
   }
 }
 
@@ -158,7 +131,7 @@ package final class ChipsetDevices {
 private final class SystemControlInterrupt {
   private let lines: InterruptLines
   private var ends: [UInt32: (Bool) -> Void] = [:]
-  private var gsi = PowerManagementPorts.interrupt
+  private var gsi: UInt32 = 9
   private var isHigh = false
 
   init(_ lines: InterruptLines) { self.lines = lines }

@@ -13,7 +13,7 @@ final class ISABridge: PCIFunction {
   /// Called after a guest wrote to a routing register, whether its value changed or not.
   var onRoutingWrite: () -> Void = {}
   /// Called when the power management ports or their interrupt may have changed.
-  var onPowerManagement: (PowerManagementPlace) -> Void = { _ in }
+  var onPowerManagement: (PowerManagementPorts) -> Void = { _ in }
 
   /// Adds the root complex registers to `memory`, disabled until a guest programs `RCBA`.
   init(memory: AddressSpace) {
@@ -60,7 +60,7 @@ final class ISABridge: PCIFunction {
   }
 
   /// Where the power management ports are now (`PMBASE`, `ACPI_CNTL`).
-  var powerManagement: PowerManagementPlace {
+  var powerManagement: PowerManagementPorts {
     let base = UInt16(truncatingIfNeeded: registers.read(0x40, length: 2) & 0xff80)
     let control = registers.read(0x44, length: 1)
     let interrupt: UInt32 =
@@ -71,7 +71,7 @@ final class ISABridge: PCIFunction {
       case 5: 21
       default: 9
       }
-    return PowerManagementPlace(
+    return PowerManagementPorts(
       base: control & 0x80 != 0 ? base : nil, systemControlInterrupt: interrupt)
   }
 

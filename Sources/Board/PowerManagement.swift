@@ -163,8 +163,8 @@ package final class PowerManagement: MemoryHandler {
   private func perform(_ command: UInt8) {
     self.command = command
     switch command {
-    case PowerManagementPorts.enableCommand: control |= PowerControl.isACPI
-    case PowerManagementPorts.disableCommand: control &= ~PowerControl.isACPI
+    case PowerManagementCommand.enableACPI: control |= PowerControl.isACPI
+    case PowerManagementCommand.disableACPI: control &= ~PowerControl.isACPI
     default: break
     }
   }
@@ -215,29 +215,10 @@ package final class PowerManagement: MemoryHandler {
   }
 }
 
-/// Where the board's power management is, for those who describe it to the guest.
-package enum PowerManagementPorts {
-  /// Where QEMU's firmware places the 128 ports.
-  package static let base: UInt16 = 0x600
-  package static let count: UInt16 = 0x80
-
-  // Offsets from the base.
-  package static let event: UInt16 = 0x00
-  package static let control: UInt16 = 0x04
-  /// 24 bits wide.
-  package static let timer: UInt16 = 0x08
-  package static let generalEvents: UInt16 = 0x20
-  /// Of `generalEvents`, in bytes: half status, half enable.
-  package static let generalEventsLength: UInt16 = 16
-
-  /// The command port and the commands by which ACPI is turned on and off.
-  package static let command: UInt16 = 0xb2
-  package static let enableCommand: UInt8 = 0x02
-  package static let disableCommand: UInt8 = 0x03
-
-  /// The global interrupt of the system control interrupt, high active, while the guest leaves
-  /// `ACPI_CNTL` alone.
-  package static let interrupt: UInt32 = 9
+/// What is written to port 0xb2, as in QEMU.
+private enum PowerManagementCommand {
+  static let enableACPI: UInt8 = 0x02
+  static let disableACPI: UInt8 = 0x03
 }
 
 private enum PowerStatus {

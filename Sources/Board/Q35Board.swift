@@ -21,7 +21,11 @@ package final class Q35Board {
   /// Bus 0. Slots 0 and 31 are taken.
   package let rootBus: PCIBus
   package let interrupts: InterruptRouter
+  /// Interrupt lines of devices that are not PCI functions.
+  let lines: InterruptLines
   package let ramLayout: RAMLayout
+  /// What follows a reset of the board.
+  private var resetters: [() -> Void] = []
   /// Sends a message-signalled interrupt of the board's own functions: address and data.
   package var signalMessage: (UInt64, UInt32) -> Void = { _, _ in }
 
@@ -40,6 +44,7 @@ package final class Q35Board {
       throw .allocateMemory(size: ramSize, error)
     }
     self.accelerator = accelerator
+    lines = InterruptLines(accelerator)
     ramLayout = RAMLayout(size: ramSize)
     // RAM and the chipset's windows lie over what a guest puts at their addresses, as in QEMU.
     rootBus = PCIBus(
@@ -72,7 +77,11 @@ package final class Q35Board {
     configPorts.reset()
     resetPort.reset()
     interrupts.reset()
+    for reset in resetters { reset() }
   }
+
+  /// Has a device of the board reset with it, in the order of these calls.
+  func onReset(_ reset: @escaping () -> Void) { resetters.append(reset) }
 
   /// Programs what firmware programs before a kernel that is loaded without firmware starts. Called after
   /// a reset.
@@ -83,7 +92,7 @@ package final class Q35Board {
 
   /// Tells `observer` now and from now on where the chipset has its power management ports; there is one
   /// observer.
-  package func onPowerManagement(_ observer: @escaping (PowerManagementPlace) -> Void) {
+  package func onPowerManagement(_ observer: @escaping (PowerManagementPorts) -> Void) {
     isaBridge.onPowerManagement = observer
     observer(isaBridge.powerManagement)
   }

@@ -53,8 +53,8 @@ extension ACPIDescription {
     if let base = facts.powerManagement.base { powerManagementPort = base }
     serialPorts = (0..<2).map { number in
       guard configuration.hasSerialPort(number) else { return nil }
-      let place = ChipsetDevices.serialPorts[number]
-      return SerialPort(port: place.port, irq: UInt8(place.interrupt))
+      let place = Q35Board.serialPlaces[number]
+      return SerialPort(port: place.port, irq: UInt8(place.gsi))
     }
     panicPort = configuration.panicPort
   }

@@ -84,7 +84,6 @@ extension Machine {
   func performReset() throws(MachineError) {
     coordinator.resetDependents()
     board.reset()
-    chipset.reset()
     try loadPayload()
     do throws(AcceleratorError) { try cpus?.reset() } catch {
       throw MachineError(.accelerator(error))

@@ -31,8 +31,7 @@ import Testing
         exit: { [wishes] in wishes.exits.append($0) },
         distress: { [wishes] in wishes.distress.append($0) }))
     board.reset()
-    devices.reset()
-    devices.setUpAsFirmware()
+    board.applyFirmwareSettings()
   }
 
   private func read(_ port: UInt16, _ size: Int = 1) -> UInt32 {
@@ -41,6 +40,10 @@ import Testing
 
   private func write(_ port: UInt16, _ value: UInt32, _ size: Int = 1) {
     board.ports.write(port, size: size, value: value)
+  }
+
+  private func addSerialPort(_ number: Int, _ backend: any CharacterBackend) {
+    board.addSerialPort(number, backend, clock: clock.clock, events: events)
   }
 
   private func config(_ register: UInt32, _ value: UInt32, _ size: Int) {
@@ -76,7 +79,8 @@ import Testing
     #expect(read(0x600, 4) == 0xffff_0001)
     write(0x600, 1, 2)
     #expect(read(0x600, 2) == 0)
-    devices.reset()
+    board.reset()
+    board.applyFirmwareSettings()
     #expect(read(0x628, 4) == 0)
   }
 
@@ -214,11 +218,9 @@ import Testing
 
   @Test func serialPortsAreAtTheirPlacesAndShareLines() {
     let backends = (0..<4).map { _ in RecordingBackend() }
-    for (number, backend) in backends.enumerated() {
-      #expect(devices.addSerialPort(number, backend))
-    }
-    #expect(!devices.addSerialPort(4, NullBackend()))
-    #expect(!devices.addSerialPort(-1, NullBackend()))
+    for (number, backend) in backends.enumerated() { addSerialPort(number, backend) }
+    addSerialPort(4, NullBackend())
+    addSerialPort(-1, NullBackend())
     for (number, port) in ([0x3f8, 0x2f8, 0x3e8, 0x2e8] as [UInt16]).enumerated() {
       write(port, UInt32(number) + 1)
       #expect(backends[number].output == [UInt8(number) + 1])
@@ -230,7 +232,7 @@ import Testing
     #expect(!accelerator.level(gsi: 3))
     write(0x3f9, 0)
     #expect(accelerator.level(gsi: 4))
-    devices.reset()
+    board.reset()
     #expect(!accelerator.level(gsi: 4))
   }
 
@@ -280,7 +282,7 @@ import Testing
   @Test(arguments: [1, 2, 3, 4] as [UInt64])
   func noAccessToAnyPortTraps(seed: UInt64) {
     var generator = SeededGenerator(seed: seed)
-    for number in 0..<4 { devices.addSerialPort(number, RecordingBackend()) }
+    for number in 0..<4 { addSerialPort(number, RecordingBackend()) }
     devices.addDebugExit()
     devices.addPanicPort()
     devices.addDebugConsole(RecordingBackend())
@@ -305,7 +307,6 @@ import Testing
       wishes.distress = []
     }
     board.reset()
-    devices.reset()
     #expect(![1, 3, 4, 8, 9, 10, 11, 20, 21].contains { accelerator.level(gsi: $0) })
   }
 }
