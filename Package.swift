@@ -55,16 +55,17 @@ let package = Package(
     room("SimulatedKernel", ["CLinux", "CYAML", "Tracing", "PCI", "HostKernel", system]),
     room("VFIO", ["CLinux", "CPCI", "Tracing", "PCI", "HostKernel", system]),
     room("EventLoop", ["CGLib", "HostKernel"]),
-    room("Hypervisor", ["CLinux", "HostKernel", system]),
+    room("Hypervisor", ["CLinux", "Tracing", "HostKernel", system]),
     room(
       "Passthrough", ["CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor", system]),
     room("Boot", ["HostKernel", "Hypervisor", system]),
+    room("VirtualIOMMU", ["PCI"]),
     room("Board", ["CLinux", "PCI", "HostKernel", "Hypervisor", system]),
-    room("CommandLine", ["Tracing", "PCI"]),
+    room("CommandLine", ["Tracing", "PCI", "Hypervisor"]),
     room(
       "Machine",
       [
-        "Tracing", "PCI", "HostKernel", "VFIO", "EventLoop", "Hypervisor", "Passthrough", "Board",
+        "Tracing", "PCI", "HostKernel", "VFIO", "EventLoop", "Hypervisor", "Passthrough", "Board", "Boot",
         "CommandLine", system,
       ]),
     room("Monitor", ["CJSON", "Tracing", "EventLoop", "CommandLine", "Machine", system]),
@@ -107,12 +108,13 @@ let package = Package(
     tests(
       "PassthroughTests",
       [
-        "Passthrough", "VFIO", "SimulatedKernel", "Hypervisor", "HostKernel", "Tracing", "PCI",
-        "TestSupport", system,
+        "Passthrough", "VFIO", "SimulatedKernel", "Hypervisor", "CLinux", "HostKernel", "Tracing",
+        "PCI", "TestSupport", system,
       ]),
     tests("BootTests", ["Boot", "Hypervisor", "HostKernel", "TestSupport", system]),
+    tests("VirtualIOMMUTests", ["VirtualIOMMU", "PCI", "TestSupport"]),
     tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", "TestSupport", system]),
-    tests("CommandLineTests", ["CommandLine", "Tracing", "PCI", "TestSupport"]),
+    tests("CommandLineTests", ["CommandLine", "Tracing", "PCI", "Hypervisor", "TestSupport"]),
     tests(
       "MachineTests",
       ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", "PCI", system]),

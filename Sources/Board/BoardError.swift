@@ -1,16 +1,17 @@
-package import SystemPackage
+package import Hypervisor
+internal import SystemPackage
 
 /// Why a board could not be built.
 package enum BoardError: Error, Equatable, Sendable {
   /// Guest RAM of this many bytes could not be had.
-  case allocateMemory(size: UInt64, Errno)
+  case allocateMemory(size: UInt64, GuestRAMError)
 
   /// A sentence for the user, in QEMU's words, and what to do.
   package var message: String {
     switch self {
-    case .allocateMemory(let size, let errno):
+    case .allocateMemory(let size, let error):
       """
-      cannot set up guest memory 'pc.ram': \(errno)
+      \(error.message)
       The guest is to have \(size >> 20) MiB: give it less with -m, or free memory on the host.
       """
     }

@@ -1,7 +1,7 @@
 internal import Hypervisor
 internal import PCI
 
-/// The ports of configuration mechanism 1, in front of the root bus.
+/// The ports of configuration mechanism 1, for every bus of the tree.
 final class ConfigPorts {
   private var mechanism = ConfigMechanism1()
   private let bus: PCIBus
@@ -16,13 +16,13 @@ final class ConfigPorts {
 
   func reset() { mechanism = ConfigMechanism1() }
 
-  /// The function and the byte offset that an access to the window means; nil when it is disabled,
-  /// or on a bus that is not there.
-  private func target(_ offset: UInt64, _ size: Int) -> (PCISlot, Int)? {
-    guard let target = mechanism.target(offset: offset, length: size), target.bus == 0 else {
-      return nil
-    }
-    return (PCISlot(devfn: target.devfn), target.offset)
+  /// The bus, the place on it and the byte offset that an access to the window means; nil when it is
+  /// disabled, or on a bus that is not there.
+  private func target(_ offset: UInt64, _ size: Int) -> (PCIBus, PCISlot, Int)? {
+    guard let target = mechanism.target(offset: offset, length: size),
+      let bus = bus.bus(number: target.bus)
+    else { return nil }
+    return (bus, PCISlot(devfn: target.devfn), target.offset)
   }
 
   private final class AddressPorts: MemoryHandler {
@@ -46,13 +46,13 @@ final class ConfigPorts {
     init(ports: ConfigPorts) { self.ports = ports }
 
     func read(offset: UInt64, size: Int) -> UInt64 {
-      guard let (place, register) = ports.target(offset, size) else { return .max }
-      return UInt64(ports.bus.readConfig(place, offset: register, length: size))
+      guard let (bus, place, register) = ports.target(offset, size) else { return .max }
+      return UInt64(bus.readConfig(place, offset: register, length: size))
     }
 
     func write(offset: UInt64, size: Int, value: UInt64) {
-      guard let (place, register) = ports.target(offset, size) else { return }
-      ports.bus.writeConfig(
+      guard let (bus, place, register) = ports.target(offset, size) else { return }
+      bus.writeConfig(
         place, offset: register, length: size, value: UInt32(truncatingIfNeeded: value))
     }
   }

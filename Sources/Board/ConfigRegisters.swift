@@ -20,6 +20,14 @@ struct ConfigRegisters {
     }
   }
 
+  /// Lets a guest keep values in command, cache line size and interrupt line, as every function of QEMU
+  /// does; they do nothing here.
+  mutating func allowCommand() {
+    allow(0x0507, at: 0x04, length: 2)
+    allow(0xff, at: 0x0c, length: 1)
+    allow(0xff, at: 0x3c, length: 1)
+  }
+
   /// Changes 1 to 4 bytes, whatever a guest may do.
   mutating func set(_ offset: Int, length: Int, to value: UInt32) {
     for index in Self.indices(offset, length) {

@@ -5,17 +5,20 @@ package struct RoutingObserver: Hashable, Sendable {
   fileprivate let rawValue: UInt64
 }
 
-/// Carries interrupt pins of the root bus to the interrupt controller through the eight lines PIRQA to
+/// Carries interrupt pins of all buses to the interrupt controller through the eight lines PIRQA to
 /// PIRQH, each high while any pin on it is. Used only while the machine lock is held.
 package final class InterruptRouter {
   private struct Pin: Hashable {
+    /// The bus, nil for a root bus.
+    var bus: ObjectIdentifier?
     var place: PCISlot
     var pin: Int
   }
 
   private let bridge: ISABridge
   private let accelerator: any Accelerator
-  private var raised: Set<Pin> = []
+  /// High pins, each with the slot and pin at which it arrives on the root bus.
+  private var raised: [Pin: (slot: Int, pin: Int)] = [:]
   /// The inputs of the interrupt controller that are high because of `raised`.
   private var high: Set<UInt32> = []
   private var observers: [(RoutingObserver, () -> Void)] = []
@@ -30,16 +33,25 @@ package final class InterruptRouter {
   // The bridge may live on in a bus that someone holds.
   deinit { bridge.onRoutingWrite = {} }
 
-  /// Where pin 0 (INTA) to 3 (INTD) of a function leads now.
-  package func route(_ place: PCISlot, pin: Int) -> InterruptRoute {
-    InterruptRoute(isEnabled: true, gsi: bridge.globalInterrupt(of: Self.line(place, pin)))
+  /// Where pin 0 (INTA) to 3 (INTD) of a function leads now; no bus means the root bus.
+  package func route(_ place: PCISlot, on bus: PCIBus? = nil, pin: Int) -> InterruptRoute {
+    InterruptRoute(isEnabled: true, gsi: globalInterrupt(arrival(place, bus, pin)))
   }
 
-  /// Drives a pin high or low.
-  package func setLevel(_ isHigh: Bool, _ place: PCISlot, pin: Int) {
-    let pin = Pin(place: place, pin: pin & 3)
-    if isHigh { raised.insert(pin) } else { raised.remove(pin) }
+  /// Drives a pin high or low; no bus means the root bus.
+  package func setLevel(_ isHigh: Bool, _ place: PCISlot, on bus: PCIBus? = nil, pin: Int) {
+    let key = key(place, bus, pin)
+    if isHigh {
+      raised[key] = arrival(place, bus, pin)
+    } else if raised.removeValue(forKey: key) == nil {
+      return
+    }
     drive()
+  }
+
+  /// Lets the pins of a function go that is no more.
+  package func release(_ place: PCISlot, on bus: PCIBus) {
+    for pin in 0..<4 { setLevel(false, place, on: bus, pin: pin) }
   }
 
   /// Calls `observer` after each write to a routing register, in the order of registration.
@@ -57,14 +69,23 @@ package final class InterruptRouter {
 
   /// Lets all pins go.
   func reset() {
-    raised = []
+    raised = [:]
     drive()
   }
 
-  /// The line of a pin: slots up to 24 take turns on PIRQE to PIRQH, those above go to PIRQA to PIRQD
-  /// by pin, as the reset values of the chipset's `DnnIR` registers have it.
-  static func line(_ place: PCISlot, _ pin: Int) -> Int {
-    place.slot < 25 ? 4 + (place.slot + pin) & 3 : pin & 3
+  /// The slot and pin of the root bus where a pin arrives.
+  private func arrival(_ place: PCISlot, _ bus: PCIBus?, _ pin: Int) -> (slot: Int, pin: Int) {
+    guard let found = bus?.rootPin(place, pin: pin) else { return (place.slot, pin & 3) }
+    return (found.place.slot, found.pin)
+  }
+
+  private func globalInterrupt(_ arrival: (slot: Int, pin: Int)) -> UInt32 {
+    bridge.globalInterrupt(of: bridge.line(of: arrival.slot, pin: arrival.pin))
+  }
+
+  private func key(_ place: PCISlot, _ bus: PCIBus?, _ pin: Int) -> Pin {
+    Pin(
+      bus: bus.flatMap { $0.isRoot ? nil : ObjectIdentifier($0) }, place: place, pin: pin & 3)
   }
 
   private func routingChanged() {
@@ -73,7 +94,7 @@ package final class InterruptRouter {
   }
 
   private func drive() {
-    let wanted = Set(raised.map { route($0.place, pin: $0.pin).gsi })
+    let wanted = Set(raised.values.map(globalInterrupt))
     for gsi in high.subtracting(wanted).sorted() { accelerator.setLine(gsi: gsi, level: false) }
     for gsi in wanted.subtracting(high).sorted() { accelerator.setLine(gsi: gsi, level: true) }
     high = wanted

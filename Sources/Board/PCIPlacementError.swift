@@ -1,3 +1,5 @@
+package import PCI
+
 /// Why a function cannot have a place on a bus.
 package struct PCIPlacementError: Error, Equatable, Sendable {
   package enum Reason: Equatable, Sendable {
@@ -9,6 +11,12 @@ package struct PCIPlacementError: Error, Equatable, Sendable {
     case functionZeroIsSingle(PCISlot)
     /// Function 0 says that it is alone, but this one is there.
     case isPopulated(PCISlot)
+    /// No bus has this name.
+    case busNotFound(String)
+    /// Another port has the same chassis and slot.
+    case chassisSlotIsTaken(chassis: UInt8, slot: UInt16)
+    /// What a port is to reserve cannot be said.
+    case reserve(RootPortOptions.Conflict)
   }
 
   /// The type of the function that wants the place, for example `vfio-pci`.
@@ -41,6 +49,16 @@ package struct PCIPlacementError: Error, Equatable, Sendable {
       populated.
       Give \(deviceType) multifunction=on, or another slot.
       """
+    case .busNotFound(let name): "Bus '\(name)' not found"
+    case .chassisSlotIsTaken(let chassis, let slot):
+      """
+      Can't add chassis slot, error -16
+      Another port has chassis=\(chassis) and slot=\(slot): give each port its own slot=.
+      """
+    case .reserve(.bothPrefetchable):
+      "PCI resource reserve cap: PREF32 and PREF64 conflict"
+    case .reserve(.notBelow4G(let property)):
+      "PCI resource reserve cap: \(property) must be less than 4G"
     }
   }
 

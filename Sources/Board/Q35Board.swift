@@ -8,7 +8,7 @@ internal import SystemPackage
 ///
 /// Used only while the machine lock is held.
 package final class Q35Board {
-  private let ram: HostMapping
+  private let ram: GuestRAM
   private let bridge: HostBridge
   private let isaBridge: ISABridge
   private let configPorts: ConfigPorts
@@ -19,31 +19,41 @@ package final class Q35Board {
   package let memory = AddressSpace()
   package let ports = PortSpace()
   /// Bus 0. Slots 0 and 31 are taken.
-  package let rootBus = PCIBus()
+  package let rootBus: PCIBus
   package let interrupts: InterruptRouter
+  /// Interrupt lines of devices that are not PCI functions.
+  let lines: InterruptLines
   package let ramLayout: RAMLayout
+  /// What follows a reset of the board.
+  private var resetters: [() -> Void] = []
+  /// Sends a message-signalled interrupt of the board's own functions: address and data.
+  package var signalMessage: (UInt64, UInt32) -> Void = { _, _ in }
 
-  /// Builds the board around `ramSize` bytes of anonymous memory, a multiple of the page size.
+  /// Builds the board around `ramSize` bytes of memory, a multiple of the page size.
   ///
   /// `requestReset` is called when the guest asks for a reset, from inside its access: it must only
   /// note the wish. Whether the accelerator could follow the RAM is asked of it afterwards.
   package init(
-    ramSize: UInt64, accelerator: any Accelerator, on kernel: any HostKernel,
+    ramSize: UInt64, ramOptions: GuestRAMOptions = GuestRAMOptions(),
+    accelerator: any Accelerator, on kernel: any HostKernel,
     requestReset: @escaping () -> Void
   ) throws(BoardError) {
-    guard let length = Int(exactly: ramSize), length > 0 else {
-      throw .allocateMemory(size: ramSize, .invalidArgument)
-    }
-    do {
-      ram = try HostMapping(
-        MappingRequest(descriptor: nil, length: length, alignment: 1 << 21), on: kernel)
+    do throws(GuestRAMError) {
+      ram = try GuestRAM(size: ramSize, ramOptions, on: kernel)
     } catch {
       throw .allocateMemory(size: ramSize, error)
     }
     self.accelerator = accelerator
+    lines = InterruptLines(accelerator)
     ramLayout = RAMLayout(size: ramSize)
-    bridge = HostBridge(memory: memory, bus: rootBus)
-    isaBridge = ISABridge()
+    // RAM and the chipset's windows lie over what a guest puts at their addresses, as in QEMU.
+    rootBus = PCIBus(
+      memory: memory.add(
+        MemoryRegion(
+          name: "pci", base: 0, size: .max, priority: -1, kind: .bus(windows: [0 ... .max]))))
+    bridge = HostBridge(
+      memory: memory, bus: rootBus, ram: ram.address, ramSize: ramLayout.below4G)
+    isaBridge = ISABridge(memory: memory)
     interrupts = InterruptRouter(bridge: isaBridge, accelerator: accelerator)
     configPorts = ConfigPorts(rootBus)
     resetPort = ResetControlPort(requestReset: requestReset)
@@ -67,6 +77,35 @@ package final class Q35Board {
     configPorts.reset()
     resetPort.reset()
     interrupts.reset()
+    for reset in resetters { reset() }
+  }
+
+  /// Has a device of the board reset with it, in the order of these calls.
+  func onReset(_ reset: @escaping () -> Void) { resetters.append(reset) }
+
+  /// Programs what firmware programs before a kernel that is loaded without firmware starts. Called after
+  /// a reset.
+  package func applyFirmwareSettings() {
+    bridge.applyFirmwareSettings()
+    isaBridge.applyFirmwareSettings()
+  }
+
+  /// Tells `observer` now and from now on where the chipset has its power management ports; there is one
+  /// observer.
+  package func onPowerManagement(_ observer: @escaping (PowerManagementPorts) -> Void) {
+    isaBridge.onPowerManagement = observer
+    observer(isaBridge.powerManagement)
+  }
+
+  /// What firmware tables say of the PCI host; `addressBits` is the width of the CPUs' physical addresses.
+  package func pciFacts(addressBits: Int) -> PCIHostFacts {
+    PCIHostFacts(
+      ramLayout, addressBits: addressBits,
+      rootPorts: rootPorts.filter { rootBus.function(at: $0.place) === $0 }.map {
+        PCIHostFacts.Port(
+          slot: $0.place.slot, function: $0.place.function, id: $0.options.id,
+          isHotPluggable: $0.options.isHotPluggable)
+      })
   }
 
   private func occupy(
@@ -86,11 +125,11 @@ package final class Q35Board {
       memory.add(
         MemoryRegion(
           name: "ram-below-4g", base: 0, size: ramLayout.below4G,
-          kind: .ram(hostAddress: ram.address)))
+          kind: ram.kind(at: 0)))
       memory.add(
         MemoryRegion(
           name: "ram-above-4g", base: RAMLayout.above4GStart, size: ramLayout.above4G,
-          kind: .ram(hostAddress: ram.address + UInt(ramLayout.below4G))))
+          kind: ram.kind(at: ramLayout.below4G)))
       let windows: [(name: String, base: UInt64, size: UInt64)] = [
         ("ioapic", 0xfec0_0000, 0x1000), ("apic-msi", 0xfee0_0000, 0x10_0000),
       ]

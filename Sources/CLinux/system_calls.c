@@ -1,12 +1,19 @@
 #include "CLinux.h"
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -90,6 +97,16 @@ int clinux_munmap(void *address, size_t length) { return munmap(address, length)
 int clinux_eventfd(unsigned int initial, int flags) {
   int fd = eventfd(initial, flags | EFD_CLOEXEC);
   return fd < 0 ? -errno : fd;
+}
+
+int clinux_pair(int both_ways, int *near, int *far) {
+  int ends[2];
+  int result = both_ways ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends)
+                         : pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+  if (result < 0) return -errno;
+  *near = ends[0];
+  *far = ends[1];
+  return 0;
 }
 
 int clinux_memfd_create(const char *name, uint64_t size) {
@@ -205,4 +222,79 @@ int64_t clinux_monotonic_nanoseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void clinux_cpuid(uint32_t leaf, uint32_t index, uint32_t registers[4]) {
+  __cpuid_count(leaf, index, registers[0], registers[1], registers[2], registers[3]);
+}
+
+// The signal that makes a thread leave a blocking call; its handler does nothing.
+static void leave_call(int signal) { (void)signal; }
+
+int clinux_start_thread(const char *name, void *(*body)(void *), void *argument, uintptr_t *out) {
+  struct sigaction action = {.sa_handler = leave_call};
+  if (sigaction(SIGRTMIN, &action, NULL) < 0) return -errno;
+  // The thread inherits the mask: signals of the program are for the main loop's thread.
+  sigset_t all, old;
+  sigfillset(&all);
+  sigdelset(&all, SIGRTMIN);
+  sigdelset(&all, SIGSEGV);
+  sigdelset(&all, SIGBUS);
+  sigdelset(&all, SIGILL);
+  sigdelset(&all, SIGFPE);
+  sigdelset(&all, SIGTRAP);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  pthread_t thread;
+  int error = pthread_create(&thread, NULL, body, argument);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  if (error != 0) return -error;
+  pthread_setname_np(thread, name);
+  *out = (uintptr_t)thread;
+  return 0;
+}
+
+void clinux_kick_thread(uintptr_t thread) { pthread_kill((pthread_t)thread, SIGRTMIN); }
+
+void clinux_join_thread(uintptr_t thread) { pthread_join((pthread_t)thread, NULL); }
+
+int clinux_open_backing(const char *path, uint64_t *page_size) {
+  struct stat status;
+  int fd;
+  if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+    char name[4096];
+    int length = snprintf(name, sizeof name, "%s/guest-ram.XXXXXX", path);
+    if (length < 0 || (size_t)length >= sizeof name) return -ENAMETOOLONG;
+    fd = mkostemp(name, O_CLOEXEC);
+    if (fd >= 0) unlink(name);
+  } else {
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  }
+  if (fd < 0) return -errno;
+  struct statfs file_system;
+  if (fstatfs(fd, &file_system) < 0) {
+    int error = errno;
+    close(fd);
+    return -error;
+  }
+  // Only a file system of huge pages has blocks that matter to memory.
+  enum { hugetlbfs = 0x958458f6 };
+  *page_size = (uint32_t)file_system.f_type == hugetlbfs ? (uint64_t)file_system.f_bsize : 4096;
+  return fd;
+}
+
+int clinux_grow_file(int fd, uint64_t size) {
+  struct stat status;
+  if (fstat(fd, &status) < 0) return -errno;
+  if ((uint64_t)status.st_size >= size) return 0;
+  if (status.st_size != 0) return -EFBIG;
+  return ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
+}
+
+int clinux_populate(void *address, size_t length) {
+  // MADV_POPULATE_WRITE, which headers before 5.14 lack: an error where a write would be a signal.
+  return madvise(address, length, 23) < 0 ? -errno : 0;
+}
+
+void clinux_prefer_huge_pages(void *address, size_t length) {
+  madvise(address, length, MADV_HUGEPAGE);
 }

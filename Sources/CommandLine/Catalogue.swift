@@ -1,3 +1,5 @@
+internal import Hypervisor
+
 /// What can be named on a command line: each list drives look-up, help and suggestions.
 enum Catalogue {
   /// One name with its line of help and the help about its properties.
@@ -18,12 +20,76 @@ enum Catalogue {
         throws(CommandLineError) -> Accelerator
   }
 
+  /// One device model.
+  struct DeviceModel: Sendable {
+    /// Its name, and the help about its properties.
+    let item: Item
+
+    /// The kind of bus it sits on, for help.
+    let busKind: String
+
+    /// The heading of `-device help`.
+    let section: String
+
+    /// Reads its properties.
+    let read:
+      @Sendable (
+        _ list: KeyValueList, _ option: String, _ known: KnownDevices,
+        _ warnings: inout [CommandLineWarning]
+      )
+        throws(CommandLineError) -> DeviceConfiguration
+  }
+
   /// `-device`.
   static let devices = [
-    Item(
-      name: "vfio-pci", summary: "VFIO-based PCI device assignment",
-      propertyHelp: { VFIOPCIProperties.table.helpText })
+    DeviceModel(
+      item: Item(
+        name: "pcie-root-port", summary: "PCI Express Root Port",
+        propertyHelp: { PCIeRootPortProperties.table.helpText }),
+      busKind: "PCI", section: "Controller/Bridge/Hub devices",
+      read: { list, option, known, warnings throws(CommandLineError) in
+        let properties = try PCIeRootPortProperties.read(list, option: option, warnings: &warnings)
+        try known.requireBus(properties.bus, option: option)
+        return .rootPort(PCIeRootPortDevice(optionText: option, properties: properties))
+      }),
+    DeviceModel(
+      item: Item(
+        name: "isa-debug-exit", propertyHelp: { ISADebugExitProperties.table.helpText }),
+      busKind: "ISA", section: "Misc devices",
+      read: { list, option, _, warnings throws(CommandLineError) in
+        .debugExit(
+          ISADebugExitDevice(
+            optionText: option,
+            properties: try ISADebugExitProperties.read(
+              list, option: option, warnings: &warnings)))
+      }),
+    DeviceModel(
+      item: Item(name: "pvpanic", propertyHelp: { ISAPanicProperties.table.helpText }),
+      busKind: "ISA", section: "Misc devices",
+      read: { list, option, _, warnings throws(CommandLineError) in
+        .panic(
+          ISAPanicDevice(
+            optionText: option,
+            properties: try ISAPanicProperties.read(list, option: option, warnings: &warnings)))
+      }),
+    DeviceModel(
+      item: Item(
+        name: "vfio-pci", summary: "VFIO-based PCI device assignment",
+        propertyHelp: { VFIOPCIProperties.table.helpText }),
+      busKind: "PCI", section: "Misc devices",
+      read: { list, option, known, warnings throws(CommandLineError) in
+        .vfioPCI(try VFIOPCIDevice.read(list, option: option, known: known, warnings: &warnings))
+      }),
   ]
+
+  /// `-cpu`, one for each ``CPUModel/Base``.
+  static let processors = CPUModel.Base.allCases.map { base in
+    switch base {
+    case .host: Item(name: base.rawValue, summary: "processor with all supported host features")
+    case .max: Item(name: base.rawValue, summary: "all features that the accelerator can give")
+    case .qemu64: Item(name: base.rawValue, summary: "QEMU Virtual CPU version 2.5+")
+    }
+  }
 
   /// `-object`.
   static let objects = [
@@ -35,8 +101,8 @@ enum Catalogue {
     AcceleratorModel(
       item: Item(name: "kvm", propertyHelp: { KVMProperties.table.helpText }),
       read: { list, option, warnings throws(CommandLineError) in
-        _ = try KVMProperties.read(list, option: option, warnings: &warnings)
-        return .kvm
+        let properties = try KVMProperties.read(list, option: option, warnings: &warnings)
+        return .kvm(interruptController: properties.interruptController)
       }),
     AcceleratorModel(
       item: Item(name: "qtest", propertyHelp: { QTestProperties.table.helpText }),

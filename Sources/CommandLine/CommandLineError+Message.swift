@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Hypervisor
 internal import Tracing
 
 extension CommandLineError {
@@ -11,9 +12,13 @@ extension CommandLineError {
   ///
   /// Control characters are written as `\xNN`, so that it stays one line whatever the user typed.
   package func message(program: String) -> String {
+    printable(prefix(program: program)) + sentence
+  }
+
+  /// What is wrong and what to do, without who says it and the option at fault.
+  package var sentence: String {
     let (words, advice) = sentences
-    let text = advice.map { "\(words); \($0)" } ?? words
-    return printable(prefix(program: program) + text)
+    return printable(advice.map { "\(words); \($0)" } ?? words)
   }
 
   /// QEMU's lines after the message, and ours where a sentence is too long for it.
@@ -94,34 +99,63 @@ extension CommandLineError {
     case .unknownDeviceModel(let name):
       (
         "'\(name)' is not a valid device model name",
-        Self.choice(of: Catalogue.devices.map(\.name), insteadOf: name)
+        Self.choice(of: Catalogue.devices.map(\.item.name), insteadOf: name)
       )
     case .noHelpForDevice(let name):
       (
         "Device '\(name)' not found",
-        Self.choice(of: Catalogue.devices.map(\.name), insteadOf: name)
+        Self.choice(of: Catalogue.devices.map(\.item.name), insteadOf: name)
       )
     case .duplicateID(let id, let owner):
       ("Duplicate ID '\(id)' for \(owner.rawValue)", "give each \(owner.rawValue) its own id")
-    case .busNotFound(let name):
+    case .busNotFound(let name, let known):
       (
         "Bus '\(name)' not found",
-        Self.choice(of: [VFIOPCIProperties.rootBus], insteadOf: name)
+        Self.choice(of: known, insteadOf: name)
       )
     case .linkNotFound(let id, let known):
       ("Device '\(id)' not found", Self.linkAdvice(id, known))
     case .noHostDevice: ("No provided host device", nil)
     case .invalidCharacterDevice(let value):
       ("'\(value)' is not a valid char driver", Self.list(Catalogue.streams))
+    case .characterBackend(let refusal): refusal.sentences
     case .socketPathTooLong(let path): ("UNIX socket path '\(path)' is too long", nil)
     case .unsupportedSocketMode(let setting):
       ("a socket without \(setting) is not supported by this version", "add ,\(setting)")
+    case .characterDeviceNotFound(let id, let known):
+      (
+        "Chardev '\(id)' not found",
+        known.isEmpty
+          ? "add -chardev DRIVER,id=\(id) before it" : Self.choice(of: known, insteadOf: id)
+      )
+    case .tooManySerialPorts(let limit):
+      ("Maximum number of supported serial ports is \(limit)", "leave the others out")
     case .standardIOTaken:
       ("cannot use stdio by multiple character devices", "give one of them a unix: socket")
     case .unknownLogItem(let name):
       ("unknown log item '\(name)'", "use trace:PATTERN")
     case .logFileTemplate(let template):
       ("Bad logfile template: \(template)", "'%' is not supported by this version")
+    case .onlyWithKernel(let option):
+      ("\(option) only allowed with -kernel option", "add -kernel FILE")
+    case .processorModel(let error): (error.message, nil)
+    case .tooManyProcessors(let count, let limit):
+      (
+        "Invalid SMP CPUs \(count). The max CPUs supported by machine 'q35' is \(limit)",
+        "use -smp \(limit) or less"
+      )
+    case .processorProduct(let sockets, let cores, let threads, let maximum):
+      (
+        """
+        Invalid CPU topology: product of the hierarchy must match maxcpus: \
+        sockets (\(sockets)) * cores (\(cores)) * threads (\(threads)) != maxcpus (\(maximum))
+        """, "leave all but one of the numbers out"
+      )
+    case .processorPlugging(let count, let maximum):
+      (
+        "cpus (\(count)) below maxcpus (\(maximum)) is not supported by this version",
+        "use -smp \(maximum)"
+      )
     case .unreadableFile(_, let errorNumber):
       (Self.errorText(errorNumber), option.map { "named by \($0)" })
     }

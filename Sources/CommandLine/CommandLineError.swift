@@ -1,3 +1,5 @@
+package import Hypervisor
+
 /// Why a command line cannot be used; the process ends with status 1.
 package struct CommandLineError: Error, Sendable, Equatable {
   /// The option at fault as written, its value included; `nil` for none in particular.
@@ -56,8 +58,8 @@ package struct CommandLineError: Error, Sendable, Equatable {
     /// An id was given twice.
     case duplicateID(String, owner: IDOwner)
 
-    /// `bus=` names no bus.
-    case busNotFound(String)
+    /// `bus=` names no bus; `known` are those there are.
+    case busNotFound(String, known: [String])
 
     /// `iommufd=` names no iommufd object; `known` are the ids there are.
     case linkNotFound(String, known: [String])
@@ -68,11 +70,20 @@ package struct CommandLineError: Error, Sendable, Equatable {
     /// Not a byte stream swiftvmm has.
     case invalidCharacterDevice(String)
 
+    /// A character device that cannot be had.
+    case characterBackend(CharacterBackendRefusal)
+
     /// A path over the length of a socket address.
     case socketPathTooLong(String)
 
     /// A socket that is not listened on, or that has to wait for its client; `setting` is needed.
     case unsupportedSocketMode(setting: String)
+
+    /// `chardev:` names no character device; `known` are the ids there are.
+    case characterDeviceNotFound(String, known: [String])
+
+    /// There is no room for another serial port.
+    case tooManySerialPorts(limit: Int)
 
     /// A second option wants standard input and output.
     case standardIOTaken
@@ -83,13 +94,28 @@ package struct CommandLineError: Error, Sendable, Equatable {
     /// `-D` with a `%`, which QEMU replaces by the process number.
     case logFileTemplate(String)
 
+    /// `option` makes sense with `-kernel` only.
+    case onlyWithKernel(String)
+
+    /// `-cpu` names a model or a feature that there is not.
+    case processorModel(CPUModelError)
+
+    /// `-smp` asks for more CPUs than there can be.
+    case tooManyProcessors(Int, limit: Int)
+
+    /// The numbers of `-smp` do not multiply to `maxcpus`.
+    case processorProduct(sockets: Int, cores: Int, threads: Int, maximum: Int)
+
+    /// `-smp` leaves CPUs to be plugged later.
+    case processorPlugging(count: Int, maximum: Int)
+
     /// A file named on the command line cannot be read.
     case unreadableFile(path: String, errorNumber: Int32)
   }
 
   /// What has an id.
   package enum IDOwner: String, Sendable {
-    case device, object
+    case device, object, chardev
   }
 }
 

@@ -27,6 +27,9 @@ package enum HelpTopic: Sendable, Equatable {
   /// `-device help`, or `-device NAME,help`.
   case devices(named: String?)
 
+  /// `-cpu help`.
+  case processors
+
   /// `-object help`, or `-object NAME,help`.
   case objects(named: String?)
 
@@ -47,10 +50,9 @@ extension HelpTopic {
         ?? "Accelerators supported by \(program):\n"
         + Catalogue.accelerators.map { "\($0.item.name)\n" }.joined()
     case .devices(let name):
-      Self.properties(of: name, in: Catalogue.devices)
-        ?? "Misc devices:\n"
-        + Catalogue.devices.map { "name \"\($0.name)\", bus PCI, desc \"\($0.summary)\"\n" }
-        .joined()
+      Self.properties(of: name, in: Catalogue.devices.map(\.item)) ?? Self.devices()
+    case .processors:
+      "Available CPUs:\n" + Self.columns(Catalogue.processors, width: 24)
     case .objects(let name):
       Self.properties(of: name, in: Catalogue.objects)
         ?? "List of user creatable objects:\n"
@@ -59,6 +61,22 @@ extension HelpTopic {
       "Log items (comma separated):\n" + Self.columns(Catalogue.logItems, width: 15)
         + "\nUse \"-d trace:help\" to get a list of trace events.\n"
     }
+  }
+
+  /// The device models under their headings.
+  private static func devices() -> String {
+    var text = ""
+    var section = ""
+    for device in Catalogue.devices {
+      if device.section != section {
+        text += (section.isEmpty ? "" : "\n") + "\(device.section):\n"
+        section = device.section
+      }
+      text += "name \"\(device.item.name)\", bus \(device.busKind)"
+      if !device.item.summary.isEmpty { text += ", desc \"\(device.item.summary)\"" }
+      text += "\n"
+    }
+    return text
   }
 
   private static func options(program: String) -> String {

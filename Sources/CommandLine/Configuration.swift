@@ -1,3 +1,5 @@
+package import Hypervisor
+
 /// Everything a command line asks for, validated: values only, nothing opened or created.
 ///
 /// Devices and objects keep the order in which they were written; links between them are resolved, so
@@ -10,10 +12,32 @@ package struct Configuration: Sendable, Equatable {
   package var machine: MachineModel = .q35
 
   /// The accelerators to try, in order; never empty. The first that works is used.
-  package var accelerators: [Accelerator] = [.kvm]
+  package var accelerators: [Accelerator] = [.kvm()]
 
   /// Guest memory in bytes, a multiple of 8192; 128 MiB unless written.
   package var memorySize: UInt64 = Self.defaultMemorySize
+
+  /// The file that backs guest memory, or the directory to make one in, `-mem-path`; `nil` is
+  /// anonymous memory.
+  package var memoryPath: String?
+
+  /// `-mem-prealloc`: guest memory is taken from the host before the guest starts.
+  package var preallocatesMemory = false
+
+  /// Guest CPUs, `-smp`.
+  package var processors = CPUTopology(count: 1)
+
+  /// The model of guest CPU, `-cpu`.
+  package var processorModel = CPUModel()
+
+  /// `kernel-irqchip`: where the guest's interrupt controllers are.
+  package var interruptController: InterruptControllerPlace = .kernel
+
+  /// `-kernel`, `-initrd` and `-append`; `nil` starts no guest code.
+  package var kernel: KernelConfiguration?
+
+  /// `-action`, `-no-reboot` and `-no-shutdown`.
+  package var actions = RunActions()
 
   /// `-S`: no guest instruction runs before a monitor says so.
   package var startsPaused = false
@@ -21,8 +45,14 @@ package struct Configuration: Sendable, Equatable {
   /// `-object iommufd`, in command-line order, with ids that are all different.
   package var iommufds: [IOMMUFDObject] = []
 
-  /// `-device vfio-pci`, in command-line order, with ids that are all different.
-  package var devices: [VFIOPCIDevice] = []
+  /// `-device`, in command-line order, with ids that are all different.
+  package var devices: [DeviceConfiguration] = []
+
+  /// `-chardev`, in command-line order, with ids that are all different.
+  package var characterDevices: [CharacterDeviceDefinition] = []
+
+  /// `-serial`, COM1 first; what `chardev:` names is in `characterDevices`.
+  package var serialPorts: [SerialPortOption] = []
 
   /// `-qmp`, in command-line order.
   package var monitors: [CharacterDevice] = []
@@ -69,11 +99,23 @@ package enum MachineModel: String, Sendable, CaseIterable {
 
 /// What runs the guest, or stands in for it.
 package enum Accelerator: Sendable, Equatable {
-  /// Linux KVM.
-  case kvm
+  /// Linux KVM; where its interrupt controllers are, `nil` as the machine says.
+  case kvm(interruptController: InterruptControllerPlace? = nil)
 
   /// No guest CPU: a test drives the machine; `irqfd` says whether interrupts take KVM's direct path.
   case qtest(irqfd: OnOffAuto)
+}
+
+/// `-kernel` and what goes with it.
+package struct KernelConfiguration: Sendable, Equatable {
+  /// The kernel's file.
+  package var path: String
+  /// `-initrd`: the initial RAM disk, or a multiboot kernel's modules after commas.
+  package var initrd: String?
+  /// `-append`: the kernel's command line.
+  package var commandLine = ""
+
+  package init(path: String) { self.path = path }
 }
 
 /// QEMU's three-valued switch.
@@ -130,6 +172,23 @@ package struct CharacterDevice: Sendable, Equatable {
     self.optionText = optionText
     self.endpoint = endpoint
   }
+}
+
+/// One `-serial`.
+package struct SerialPortOption: Sendable, Equatable {
+  /// The option as written.
+  package let optionText: String
+
+  /// What the port is connected to.
+  package let target: CharacterTarget
+
+  package init(optionText: String, target: CharacterTarget) {
+    self.optionText = optionText
+    self.target = target
+  }
+
+  /// How many serial ports an ISA bus has room for.
+  package static let limit = 4
 }
 
 /// `-trace`, `-d` and `-D`.

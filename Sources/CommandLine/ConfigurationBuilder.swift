@@ -1,3 +1,6 @@
+internal import Hypervisor
+internal import PCI
+
 /// Collects a configuration option by option, then settles what depends on more than one of them.
 struct ConfigurationBuilder {
   typealias Use = CommandLineParser.Use
@@ -10,12 +13,19 @@ struct ConfigurationBuilder {
   private var machineText: String?
   private var accelerators: [Accelerator] = []
   private var acceleratorText: String?
-  private var devices: [(text: String, list: KeyValueList)] = []
+  private var devices: [(text: String, list: KeyValueList, model: Catalogue.DeviceModel)] = []
   private var deviceIDs: Set<String> = []
   private var memory = MemoryProperties()
   private var name = NameProperties()
+  private var processors = ProcessorProperties()
+  private var processorText: String?
+  private var kernelFile: Use?
+  private var initrd: Use?
+  private var append: Use?
   private var logActions: [TraceAction] = []
   private var usesStandardIO = false
+  private var isGraphicsless = false
+  private var hasDefaults = true
   private var deferredHelp: HelpTopic?
 
   /// Takes one option; returns a request that ends parsing at once.
@@ -27,6 +37,19 @@ struct ConfigurationBuilder {
     case .version: return .version
     case .machine: try takeMachine(use)
     case .accelerator: return try takeAccelerator(use)
+    case .enableKVM: accelerators.append(.kvm())
+    case .processorModel: return try takeProcessorModel(use)
+    case .processors:
+      processorText = use.text
+      try Self.apply(use, to: &processors, &configuration.warnings)
+    case .memoryPath: configuration.memoryPath = use.value
+    case .preallocateMemory: configuration.preallocatesMemory = true
+    case .kernel: kernelFile = use
+    case .initrd: initrd = use
+    case .append: append = use
+    case .noReboot: configuration.actions.reboot = .shutdown
+    case .noShutdown: configuration.actions.shutdown = .pause
+    case .actions: try Self.apply(use, to: &configuration.actions, &configuration.warnings)
     case .memory: try Self.apply(use, to: &memory, &configuration.warnings)
     case .name: try Self.apply(use, to: &name, &configuration.warnings)
     case .startPaused: configuration.startsPaused = true
@@ -34,6 +57,10 @@ struct ConfigurationBuilder {
     case .object: try takeObject(use)
     case .device: try takeDevice(use)
     case .monitor: configuration.monitors.append(try takeCharacterDevice(use))
+    case .serial: try takeSerial(use)
+    case .characterDevice: try takeCharacterDefinition(use)
+    case .noGraphics: isGraphicsless = true
+    case .noDefaults: hasDefaults = false
     case .qtest: configuration.qtest = try takeCharacterDevice(use)
     case .trace: return try takeTrace(use, readFile: readFile)
     case .logItems: return try takeLogItems(use)
@@ -63,8 +90,37 @@ struct ConfigurationBuilder {
     configuration.name = name.guest
     if memory.size > 0 { configuration.memorySize = memory.size }
     configuration.trace.actions += logActions
-    for device in devices { try settleDevice(device.text, device.list) }
+    configuration.processors = try processors.topology(option: processorText)
+    configuration.kernel = try settledKernel()
+    try settleDevices()
+    settleSerialPorts()
     return .run(configuration)
+  }
+
+  // MARK: - Guest code
+
+  private func settledKernel() throws(CommandLineError) -> KernelConfiguration? {
+    guard let kernelFile else {
+      if let initrd { throw error(initrd, .onlyWithKernel("-initrd")) }
+      if let append { throw error(append, .onlyWithKernel("-append")) }
+      return nil
+    }
+    var kernel = KernelConfiguration(path: kernelFile.value)
+    kernel.initrd = initrd?.value
+    kernel.commandLine = append?.value ?? ""
+    return kernel
+  }
+
+  private mutating func takeProcessorModel(
+    _ use: Use
+  ) throws(CommandLineError) -> CommandLineRequest? {
+    if KeyValueList.isHelp(use.value) { return .help(.processors) }
+    do throws(CPUModelError) {
+      configuration.processorModel = try CPUModel(parsing: use.value)
+    } catch {
+      throw self.error(use, .processorModel(error))
+    }
+    return nil
   }
 
   // MARK: - Machine
@@ -104,6 +160,10 @@ struct ConfigurationBuilder {
       }
     }
     if !accelerators.isEmpty { configuration.accelerators = accelerators }
+    let chosen = accelerators.compactMap { accelerator in
+      if case .kvm(let place?) = accelerator { place } else { nil }
+    }
+    configuration.interruptController = chosen.last ?? machine.interruptController
   }
 
   private static func accelerator(
@@ -159,43 +219,31 @@ struct ConfigurationBuilder {
       deferHelp(.devices(named: nil))
       return
     }
-    let isKnown = Catalogue.devices.contains { $0.name == model }
+    let known = Catalogue.devices.first { $0.item.name == model }
     if list.asksForHelp {
-      guard isKnown else { throw error(use, .noHelpForDevice(model)) }
+      guard known != nil else { throw error(use, .noHelpForDevice(model)) }
       deferHelp(.devices(named: model))
       return
     }
-    guard isKnown else { throw error(use, .unknownDeviceModel(model)) }
+    guard let known else { throw error(use, .unknownDeviceModel(model)) }
     if let id = list.last("id"), !deviceIDs.insert(id).inserted {
       throw error(use, .duplicateID(id, owner: .device))
     }
-    devices.append((use.text, list))
+    devices.append((use.text, list, known))
   }
 
-  /// Reads a device's properties, once every object is known.
-  private mutating func settleDevice(
-    _ text: String, _ list: KeyValueList
-  ) throws(CommandLineError) {
-    var properties = try VFIOPCIProperties.read(
-      list, option: text, warnings: &configuration.warnings)
-    if let bus = properties.bus, bus != VFIOPCIProperties.rootBus {
-      throw CommandLineError(option: text, reason: .busNotFound(bus))
+  /// Reads each device's properties, once every object is known: a bus is there after its port.
+  private mutating func settleDevices() throws(CommandLineError) {
+    var known = KnownDevices(
+      iommufds: configuration.iommufds.map(\.id), buses: [VFIOPCIProperties.rootBus])
+    for device in devices {
+      let settled = try device.model.read(
+        device.list, device.text, known, &configuration.warnings)
+      if case .rootPort(let port) = settled, let id = port.properties.options.id {
+        known.buses.append(id)
+      }
+      configuration.devices.append(settled)
     }
-    if properties.iommufd?.isEmpty == true { properties.iommufd = nil }
-    let known = configuration.iommufds.map(\.id)
-    if let link = properties.iommufd, !known.contains(link) {
-      throw CommandLineError(option: text, reason: .linkNotFound(link, known: known))
-    }
-    let source: HostFunctionSource
-    if let path = properties.sysfsDevice {
-      source = .sysfsPath(path)
-    } else if let address = properties.host {
-      source = .address(address)
-    } else {
-      throw CommandLineError(option: text, reason: .noHostDevice)
-    }
-    configuration.devices.append(
-      VFIOPCIDevice(optionText: text, source: source, properties: properties))
   }
 
   // MARK: - Streams and files
@@ -227,6 +275,50 @@ struct ConfigurationBuilder {
     guard socket.isServer else { throw error(use, .unsupportedSocketMode(setting: "server=on")) }
     guard !socket.waits else { throw error(use, .unsupportedSocketMode(setting: "wait=off")) }
     return CharacterDevice(optionText: use.text, endpoint: .unixServer(path: path))
+  }
+
+  private mutating func takeSerial(_ use: Use) throws(CommandLineError) {
+    let target = try CharacterBackendText.target(
+      use.value, option: use.text, warnings: &configuration.warnings)
+    if case .backend(let backend) = target { try noteStandardIO(backend, use) }
+    if case .device(let id) = target {
+      let known = configuration.characterDevices.map(\.id)
+      guard known.contains(id) else {
+        throw error(use, .characterDeviceNotFound(id, known: known))
+      }
+    }
+    guard configuration.serialPorts.count < SerialPortOption.limit else {
+      throw error(use, .tooManySerialPorts(limit: SerialPortOption.limit))
+    }
+    configuration.serialPorts.append(SerialPortOption(optionText: use.text, target: target))
+  }
+
+  private mutating func takeCharacterDefinition(_ use: Use) throws(CommandLineError) {
+    let definition = try CharacterBackendText.definition(
+      use.value, option: use.text, warnings: &configuration.warnings)
+    guard !configuration.characterDevices.contains(where: { $0.id == definition.id }) else {
+      throw error(use, .duplicateID(definition.id, owner: .chardev))
+    }
+    try noteStandardIO(definition.backend, use)
+    configuration.characterDevices.append(definition)
+  }
+
+  private mutating func noteStandardIO(
+    _ backend: CharacterBackendConfiguration, _ use: Use
+  ) throws(CommandLineError) {
+    guard case .standardIO = backend.kind else { return }
+    guard !usesStandardIO else { throw error(use, .standardIOTaken) }
+    usesStandardIO = true
+  }
+
+  /// Without a graphical output the first serial port is on the terminal, as under QEMU.
+  private mutating func settleSerialPorts() {
+    guard isGraphicsless, hasDefaults, configuration.serialPorts.isEmpty, !usesStandardIO else {
+      return
+    }
+    configuration.serialPorts = [
+      SerialPortOption(optionText: "-nographic", target: .backend(.monitorOnStandardIO))
+    ]
   }
 
   private mutating func takeSimulation(_ use: Use) throws(CommandLineError) {

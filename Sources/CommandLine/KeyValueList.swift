@@ -23,6 +23,8 @@ struct KeyValueList: Sendable, Equatable {
   /// The elements, in the order written, repeated keys included.
   let entries: [Entry]
 
+  init(entries: [Entry]) { self.entries = entries }
+
   /// Splits `text`; `impliedKey` is the key of a first element that has none.
   init(_ text: String, impliedKey: String?) {
     var entries: [Entry] = []

@@ -1,18 +1,24 @@
+internal import Hypervisor
+
 /// `-machine`, before its type and accelerators are looked up.
 struct MachineProperties: PropertySet {
   var type: String?
   var accelerators: String?
+  var interruptController = InterruptControllerPlace.kernel
 
   static let table = PropertyTable<MachineProperties>(
     owner: "q35-machine", wording: .property, impliedKey: "type", helpOption: "-machine q35,help",
     properties: [
       .text("type", \.type, "machine model"),
       .text("accel", \.accelerators, "accelerators to try, as kvm:qtest"),
+      .word(
+        "kernel-irqchip", type: "OnOffSplit", \.interruptController,
+        "interrupt controllers in the kernel: all, or the local ones only"),
     ],
     unsupported: """
       acpi append aux-ram-share boot bus-lock-ratelimit confidential-guest-support \
       default-bus-bypass-iommu dt-compatible dtb dump-guest-core dumpdtb fd-bootchk firmware \
-      graphics hmat hpet i8042 initrd kernel kernel-irqchip max-fw-size max-ram-below-4g mem-merge \
+      graphics hmat hpet i8042 initrd kernel max-fw-size max-ram-below-4g mem-merge \
       memory memory-backend memory-encryption nvdimm phandle-start pic pit sata sgx-epc shim \
       smbios-entry-point-type smbus smm smp smp-cache spcr suppress-vmdesc usb vmport wdat \
       x-change-vmfd-on-reset x-oem-id x-oem-table-id
@@ -21,11 +27,19 @@ struct MachineProperties: PropertySet {
 
 /// `-accel kvm`.
 struct KVMProperties: PropertySet {
+  /// `nil` leaves it to the machine.
+  var interruptController: InterruptControllerPlace?
+
   static let table = PropertyTable<KVMProperties>(
     owner: "kvm-accel", wording: .property, impliedKey: "accel", helpOption: "-accel kvm,help",
-    properties: [.selector("accel")],
+    properties: [
+      .selector("accel"),
+      .word(
+        "kernel-irqchip", type: "OnOffSplit", \.interruptController,
+        "interrupt controllers in the kernel: all, or the local ones only"),
+    ],
     unsupported: """
-      device dirty-ring-size eager-split-size honor-guest-pat kernel-irqchip kvm-shadow-mem \
+      device dirty-ring-size eager-split-size honor-guest-pat kvm-shadow-mem \
       notify-vmexit notify-window xen-evtchn-max-pirq xen-gnttab-max-frames xen-version
       """)
 }

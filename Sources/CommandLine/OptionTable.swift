@@ -1,9 +1,13 @@
+internal import Hypervisor
+
 /// What an option does.
 enum OptionAction: Sendable, Equatable {
   case help, version
+  case enableKVM, processorModel, processors, memoryPath, preallocateMemory
+  case kernel, initrd, append, noReboot, noShutdown, actions
   case machine, accelerator, memory, name, startPaused, pidFile
   case object, device
-  case monitor, qtest
+  case monitor, qtest, serial, characterDevice, noGraphics, noDefaults
   case trace, logItems, logFile, messages
   case simulate, flow
 
@@ -19,6 +23,7 @@ struct OptionDescription: Sendable {
   /// A heading of `-help`.
   enum Section: String, Sendable, CaseIterable {
     case standard = "Standard options"
+    case boot = "Starting and ending a guest"
     case devices = "Devices"
     case monitors = "Monitors and tests"
     case tracing = "Tracing and messages"
@@ -81,6 +86,20 @@ extension OptionDescription {
       "m", value: "[size=]N[k|M|G|T]", section: .standard,
       "guest memory, in MiB without a suffix (default 128)", action: .memory),
     OptionDescription(
+      "enable-kvm", section: .standard, "as -accel kvm", action: .enableKVM),
+    OptionDescription(
+      "cpu", value: "MODEL[,+FEATURE][,-FEATURE]", section: .standard,
+      "select the guest's CPUs ('-cpu help' for a list)", action: .processorModel),
+    OptionDescription(
+      "smp", value: "[cpus=]N[,sockets=N][,cores=N][,threads=N]", section: .standard,
+      "number of guest CPUs, up to \(CPUTopology.maximumCount) (default 1)", action: .processors),
+    OptionDescription(
+      "mem-path", value: "PATH", section: .standard,
+      "back guest memory by a file, such as one of huge pages", action: .memoryPath),
+    OptionDescription(
+      "mem-prealloc", section: .standard, "take guest memory from the host at start",
+      action: .preallocateMemory),
+    OptionDescription(
       "name", value: "[guest=]NAME", section: .standard, "set the name of the guest", action: .name),
     OptionDescription(
       "S", section: .standard, "run no guest instruction before a monitor says so",
@@ -90,18 +109,37 @@ extension OptionDescription {
       action: .pidFile),
 
     OptionDescription(
+      "kernel", value: "FILE", section: .boot,
+      "start this Linux (bzImage), PVH or multiboot kernel", action: .kernel),
+    OptionDescription(
+      "initrd", value: "FILE", section: .boot,
+      "initial RAM disk; modules after commas for a multiboot kernel", action: .initrd),
+    OptionDescription(
+      "append", value: "TEXT", section: .boot, "command line of the kernel", action: .append),
+    OptionDescription(
+      "no-reboot", section: .boot, "end when the guest resets itself", action: .noReboot),
+    OptionDescription(
+      "no-shutdown", section: .boot, "stop instead of ending when the guest powers off",
+      action: .noShutdown),
+    OptionDescription(
+      "action",
+      value: "[reboot=reset|shutdown][,shutdown=poweroff|pause][,panic=pause|shutdown|none]",
+      section: .boot, "what follows a reset, a power-off, a panic", action: .actions),
+
+    OptionDescription(
       "object", value: "iommufd,id=ID[,fd=N]", section: .devices,
       "create an object for devices to link to ('-object help' for a list)", action: .object),
     OptionDescription(
       "device", value: "vfio-pci,host=ADDRESS[,PROPERTY=VALUE...]", section: .devices,
       "assign a host function ('-device vfio-pci,help' for its properties)", action: .device),
     OptionDescription(
-      "nodefaults", section: .devices, "no default devices: there are none", action: .accepted),
+      "nodefaults", section: .devices, "no default devices", action: .noDefaults),
     OptionDescription(
       "no-user-config", section: .devices, "no configuration files: there are none",
       action: .accepted),
     OptionDescription(
-      "nographic", section: .devices, "no graphical output: there is none", action: .accepted),
+      "nographic", section: .devices, "the first serial port on the terminal (Ctrl-a x to end)",
+      action: .noGraphics),
     OptionDescription(
       "display", value: "none", section: .devices, "no display: there is none",
       action: .acceptsNone),
@@ -114,8 +152,11 @@ extension OptionDescription {
     OptionDescription(
       "net", value: "none", section: .devices, "as -nic none", action: .acceptsNone),
     OptionDescription(
-      "serial", value: "none", section: .devices, "no serial port: there is none",
-      action: .acceptsNone),
+      "serial", value: "none|stdio|mon:stdio|pty|file:PATH|unix:PATH,server=on,wait=off|chardev:ID",
+      section: .devices, "a serial port; the first is COM1", action: .serial),
+    OptionDescription(
+      "chardev", value: "null|stdio|pty|file|socket,id=ID[,PROPERTY=VALUE...]", section: .devices,
+      "a character device for serial ports", action: .characterDevice),
 
     OptionDescription(
       "qmp", value: "unix:PATH,server=on,wait=off|stdio", section: .monitors,
@@ -161,13 +202,12 @@ extension OptionDescription {
   /// The options of QEMU that are not supported.
   static let unsupported = Set(
     """
-    L acpitable action add-fd append audio audiodev bios blockdev boot cdrom chardev compat cpu \
-    daemonize debugcon dfilter drive dtb dump-vmstate echr enable-kvm enable-sync-profile fda fdb \
-    fsdev full-screen fw_cfg gdb global hda hdb hdc hdd icount incoming initrd iscsi jitdump k \
-    kernel loadvm mem-path mem-prealloc mon mtdblock netdev no-fd-bootchk no-reboot no-shutdown \
-    numa only-migratable option-rom overcommit parallel perfmap pflash plugin preconfig qmp-pretty \
-    qtest-log readconfig rtc run-with s sandbox sd seed set shim smbios smp snapshot spice tpmdev \
-    usb usbdevice uuid virtfs vnc watchdog-action win2k-hack xen-attach xen-domid \
-    xen-domid-restrict
+    L acpitable add-fd audio audiodev bios blockdev boot cdrom compat daemonize debugcon \
+    dfilter drive dtb dump-vmstate echr enable-sync-profile fda fdb fsdev full-screen fw_cfg gdb \
+    global hda hdb hdc hdd icount incoming iscsi jitdump k loadvm mon mtdblock netdev \
+    no-fd-bootchk numa only-migratable option-rom overcommit parallel perfmap pflash plugin \
+    preconfig qmp-pretty qtest-log readconfig rtc run-with s sandbox sd seed set shim smbios \
+    snapshot spice tpmdev usb usbdevice uuid virtfs vnc watchdog-action win2k-hack xen-attach \
+    xen-domid xen-domid-restrict
     """.split(separator: " ").map(String.init))
 }

@@ -97,15 +97,15 @@ extension Property {
       })
   }
 
-  /// A whole number of 32 bits, from 0.
-  static func uint32(
-    _ name: String, _ path: Path<UInt32>, _ summary: String
+  /// A whole number from 0 that fits the property; `type` is its name in help, such as `uint32`.
+  static func unsigned<Value: FixedWidthInteger & UnsignedInteger & Sendable>(
+    _ name: String, type: String, _ path: Path<Value>, _ summary: String
   ) -> Property {
     Property(
-      name: name, typeName: "uint32", summary: summary, shown: { "\($0[keyPath: path])" },
+      name: name, typeName: type, summary: summary, shown: { "\($0[keyPath: path])" },
       assign: {
         guard let number = NumberText.integer($1) else { return .notInteger }
-        guard let value = UInt32(exactly: number) else { return .notInRange(type: "uint32_t") }
+        guard let value = Value(exactly: number) else { return .notInRange(type: "\(type)_t") }
         $0[keyPath: path] = value
         return nil
       })
@@ -149,13 +149,37 @@ extension Property {
       })
   }
 
-  /// One word of an enumeration.
-  static func word<Value: RawRepresentable<String> & CaseIterable & Sendable>(
-    _ name: String, type: String, _ path: Path<Value>,
+  /// One of several words, each with its value.
+  static func choice<Value: Equatable & Sendable>(
+    _ name: String, type: String, _ path: Path<Value>, _ choices: [(word: String, value: Value)],
     _ summary: String
   ) -> Property {
     Property(
-      name: name, typeName: type, summary: summary, shown: { $0[keyPath: path].rawValue },
+      name: name, typeName: type, summary: summary,
+      shown: { target in choices.first { $0.value == target[keyPath: path] }?.word },
+      assign: { target, word in
+        guard let choice = choices.first(where: { $0.word == word }) else {
+          return .notOneOf(choices.map(\.word))
+        }
+        target[keyPath: path] = choice.value
+        return nil
+      })
+  }
+
+  /// One word of an enumeration.
+  static func word<Value: RawRepresentable<String> & CaseIterable & Equatable & Sendable>(
+    _ name: String, type: String, _ path: Path<Value>,
+    _ summary: String
+  ) -> Property {
+    choice(name, type: type, path, Value.allCases.map { ($0.rawValue, $0) }, summary)
+  }
+
+  /// One word of an enumeration, or none until one is written.
+  static func word<Value: RawRepresentable<String> & CaseIterable & Sendable>(
+    _ name: String, type: String, _ path: Path<Value?>, _ summary: String
+  ) -> Property {
+    Property(
+      name: name, typeName: type, summary: summary, shown: { $0[keyPath: path]?.rawValue },
       assign: {
         guard let value = Value(rawValue: $1) else {
           return .notOneOf(Value.allCases.map(\.rawValue))

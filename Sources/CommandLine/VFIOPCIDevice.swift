@@ -69,7 +69,7 @@ package struct VFIOPCIProperties: Sendable, Equatable {
   /// `iommufd`: the id of an iommufd object; its presence alone selects the cdev back end.
   package var iommufd: String?
 
-  /// `bus`: the guest bus, always the root bus; `nil` is the same one.
+  /// `bus`: the guest bus, the root bus or that of a root port; `nil` is the root bus.
   package var bus: String?
 
   /// `addr`: where the guest finds the function; `nil` is the first free slot.
@@ -94,7 +94,52 @@ package struct VFIOPCIProperties: Sendable, Equatable {
   /// `x-intx-mmap-timeout-ms`: idle milliseconds after an INTx before BARs are mapped again; 0 never.
   package var intxMmapTimeout: UInt32 = 1100
 
+  /// `x-no-kvm-msi`: MSI goes through the main loop.
+  package var noKVMMSI = false
+
+  /// `x-no-kvm-msix`: MSI-X goes through the main loop.
+  package var noKVMMSIX = false
+
+  /// `x-msix-relocation`: where MSI-X table and pending bits are moved.
+  package var msixRelocation: MSIXRelocation = .off
+
+  /// `x-req`: whether the host may ask for the function back.
+  package var honoursRequests = true
+
+  /// `x-err`: what becomes of the machine when the host reports an uncorrectable error.
+  package var errorPolicy: ErrorPolicy = .stop
+
+  /// Numbers shown to the guest in place of the function's own.
+  package var identity = IdentityOverrides()
+
   package init() {}
+
+  /// The words of `x-msix-relocation`.
+  package enum MSIXRelocation: String, Sendable, CaseIterable {
+    case off, auto, bar0, bar1, bar2, bar3, bar4, bar5
+
+    /// The BAR meant, or nil for `off` and `auto`.
+    package var bar: Int? { Self.allCases.firstIndex(of: self).flatMap { $0 < 2 ? nil : $0 - 2 } }
+  }
+
+  /// The words of `x-err`.
+  package enum ErrorPolicy: String, Sendable, CaseIterable {
+    /// The machine stops with an internal error, as under QEMU.
+    case stop
+    /// The error is reported and the machine goes on.
+    case report
+  }
+
+  /// `x-pci-vendor-id` and its like, each `0xffffffff` for the function's own number.
+  package struct IdentityOverrides: Sendable, Equatable {
+    package var vendor: UInt32 = .max
+    package var device: UInt32 = .max
+    package var subsystemVendor: UInt32 = .max
+    package var subsystemDevice: UInt32 = .max
+    package var classCode: UInt32 = .max
+
+    package init() {}
+  }
 
   /// What `romfile` and `rombar` ask for together.
   package var rom: ExpansionROM {
@@ -118,7 +163,7 @@ extension VFIOPCIProperties: PropertySet {
       .text(
         "iommufd", type: "link<iommufd>", \.iommufd,
         "id of the iommufd object to use; without it the group back end is used"),
-      .text("bus", \.bus, "guest bus; this machine has \(rootBus) only"),
+      .text("bus", \.bus, "guest bus: \(rootBus), or the id of a pcie-root-port"),
       .value(
         "addr", "str", \.address, "guest slot and function in hexadecimal, as 06.0 or 06",
         "SLOT[.FUNCTION] in hexadecimal, slot up to 1f and function up to 7",
@@ -128,22 +173,61 @@ extension VFIOPCIProperties: PropertySet {
       .int32("rombar", \.romBAR, "0 for no ROM BAR, 1 to insist on one, -1 to decide by itself"),
       .toggle("x-no-mmap", \.noMmap, "never map BARs, so that each access is traced (debug)"),
       .toggle("x-no-kvm-intx", \.noKVMIntx, "deliver INTx through the main loop (debug)"),
-      .uint32(
-        "x-intx-mmap-timeout-ms", \.intxMmapTimeout,
+      .unsigned(
+        "x-intx-mmap-timeout-ms", type: "uint32", \.intxMmapTimeout,
         "milliseconds after an INTx before BARs are mapped again (debug)"),
+      .toggle("x-no-kvm-msi", \.noKVMMSI, "deliver MSI through the main loop (debug)"),
+      .toggle("x-no-kvm-msix", \.noKVMMSIX, "deliver MSI-X through the main loop (debug)"),
+      .word(
+        "x-msix-relocation", type: "OffAutoPCIBAR", \.msixRelocation,
+        "BAR that MSI-X table and pending bits are moved to"),
+      .toggle("x-req", \.honoursRequests, "give the function back when the host asks (debug)"),
+      .word(
+        "x-err", type: "stop|report", \.errorPolicy,
+        "stop the machine at an error of the device, or report it and go on"),
+      .unsigned("x-pci-vendor-id", type: "uint32", \.identity.vendor, "vendor shown to the guest"),
+      .unsigned("x-pci-device-id", type: "uint32", \.identity.device, "device shown to the guest"),
+      .unsigned(
+        "x-pci-sub-vendor-id", type: "uint32", \.identity.subsystemVendor,
+        "subsystem vendor shown to the guest"),
+      .unsigned(
+        "x-pci-sub-device-id", type: "uint32", \.identity.subsystemDevice,
+        "subsystem device shown to the guest"),
+      .unsigned(
+        "x-pci-class-code", type: "uint32", \.identity.classCode, "class shown to the guest"),
     ],
     unsupported: """
       acpi-index ats bootindex busnr display enable-migration failover_pair_id fd migration-events \
       romsize skip-vsc-check sriov-pf vf-token x-balloon-allowed x-device-dirty-page-tracking \
       x-igd-gms x-igd-legacy-mode x-igd-lpc x-igd-opregion x-max-bounce-buffer-size \
       x-migration-load-config-after-iter x-migration-max-queued-buffers-size \
-      x-migration-multifd-transfer x-msix-relocation x-no-geforce-quirks x-no-kvm-ioeventfd \
-      x-no-kvm-msi x-no-kvm-msix x-no-vfio-ioeventfd x-nv-gpudirect-clique x-pci-class-code \
-      x-pci-device-id x-pci-sub-device-id x-pci-sub-vendor-id x-pci-vendor-id x-pcie-ari-nextfn-1 \
-      x-pcie-err-unc-mask x-pcie-ext-tag x-pcie-lnksta-dllla x-pre-copy-dirty-page-tracking x-req \
-      x-vga x-vpasid-cap-offset xres yres
+      x-migration-multifd-transfer x-no-geforce-quirks x-no-kvm-ioeventfd x-no-vfio-ioeventfd \
+      x-nv-gpudirect-clique x-pcie-ari-nextfn-1 x-pcie-err-unc-mask x-pcie-ext-tag \
+      x-pcie-lnksta-dllla x-pre-copy-dirty-page-tracking x-vga x-vpasid-cap-offset xres yres
       """)
 
-  /// The only bus a device can be put on.
+  /// The bus that is always there.
   static let rootBus = "pcie.0"
+}
+
+extension VFIOPCIDevice {
+  /// Reads a device's properties and resolves what they link to.
+  static func read(
+    _ list: KeyValueList, option: String, known: KnownDevices,
+    warnings: inout [CommandLineWarning]
+  ) throws(CommandLineError) -> VFIOPCIDevice {
+    var properties = try VFIOPCIProperties.read(list, option: option, warnings: &warnings)
+    try known.requireBus(properties.bus, option: option)
+    if properties.iommufd?.isEmpty == true { properties.iommufd = nil }
+    if let link = properties.iommufd, !known.iommufds.contains(link) {
+      throw CommandLineError(option: option, reason: .linkNotFound(link, known: known.iommufds))
+    }
+    if let path = properties.sysfsDevice {
+      return VFIOPCIDevice(optionText: option, source: .sysfsPath(path), properties: properties)
+    }
+    guard let address = properties.host else {
+      throw CommandLineError(option: option, reason: .noHostDevice)
+    }
+    return VFIOPCIDevice(optionText: option, source: .address(address), properties: properties)
+  }
 }

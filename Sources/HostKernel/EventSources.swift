@@ -16,6 +16,10 @@ package protocol EventSources: AnyObject {
   /// caller's, who cancels the watch before closing it.
   func watch(_ descriptor: Int32, _ handler: @escaping () -> Void) -> WatchToken
 
+  /// Calls `handler` on each turn of the loop that finds room for a write to `descriptor`, or finds
+  /// it broken (level triggered); otherwise as `watch`.
+  func watchWritable(_ descriptor: Int32, _ handler: @escaping () -> Void) -> WatchToken
+
   /// Calls `handler` once, after at least this many milliseconds.
   func timer(milliseconds: UInt32, _ handler: @escaping () -> Void) -> WatchToken
 

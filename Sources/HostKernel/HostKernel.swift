@@ -31,6 +31,12 @@ package protocol HostKernel: AnyObject, Sendable {
     _ descriptor: Int32, from buffer: RawSpan, at offset: UInt64
   ) throws(Errno) -> Int
 
+  /// Reads from a descriptor without offsets, such as a queue of events (`read(2)`).
+  func read(_ descriptor: Int32, into buffer: inout MutableRawSpan) throws(Errno) -> Int
+
+  /// Writes to a descriptor without offsets (`write(2)`).
+  func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int
+
   /// Maps memory of a descriptor shared, or anonymous private memory when there is none (`mmap(2)`).
   func map(_ request: MappingRequest) throws(Errno) -> UInt
 

@@ -50,6 +50,26 @@ package final class LinuxKernel: HostKernel {
     return try checked(result)
   }
 
+  package func read(
+    _ descriptor: Int32, into buffer: inout MutableRawSpan
+  ) throws(Errno) -> Int {
+    let result = unsafe buffer.withUnsafeMutableBytes { bytes in
+      // An empty buffer has no address, but a count of zero is a call like any other.
+      var nothing: UInt8 = 0
+      guard let base = bytes.baseAddress else { return unsafe clinux_read(descriptor, &nothing, 0) }
+      return unsafe clinux_read(descriptor, base, bytes.count)
+    }
+    return try checked(result)
+  }
+
+  package func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int {
+    let result = unsafe buffer.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return Int64(0) }
+      return unsafe clinux_write(descriptor, base, bytes.count)
+    }
+    return try checked(result)
+  }
+
   package func map(_ request: MappingRequest) throws(Errno) -> UInt {
     try MemoryCalls.map(request)
   }

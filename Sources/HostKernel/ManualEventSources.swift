@@ -5,6 +5,8 @@ package final class ManualEventSources: EventSources {
   private struct Watch {
     var token: WatchToken
     var descriptor: Int32
+    /// What `poll(2)` is asked for.
+    var event: Int16
     var handler: () -> Void
   }
 
@@ -33,8 +35,20 @@ package final class ManualEventSources: EventSources {
   }
 
   package func watch(_ descriptor: Int32, _ handler: @escaping () -> Void) -> WatchToken {
+    add(descriptor, Int16(POLLIN), handler)
+  }
+
+  package func watchWritable(
+    _ descriptor: Int32, _ handler: @escaping () -> Void
+  ) -> WatchToken {
+    add(descriptor, Int16(POLLOUT), handler)
+  }
+
+  private func add(
+    _ descriptor: Int32, _ event: Int16, _ handler: @escaping () -> Void
+  ) -> WatchToken {
     let token = makeToken()
-    watches.append(Watch(token: token, descriptor: descriptor, handler: handler))
+    watches.append(Watch(token: token, descriptor: descriptor, event: event, handler: handler))
     return token
   }
 
@@ -49,12 +63,12 @@ package final class ManualEventSources: EventSources {
     timers.removeAll { $0.token == token }
   }
 
-  /// One turn of the loop: calls the handler of each descriptor that is readable now, in the order
-  /// of their watches, and says how many were called.
+  /// One turn of the loop: calls the handler of each descriptor that has what is waited for now, in
+  /// the order of their watches, and says how many were called.
   @discardableResult
   package func turn() -> Int {
     var called = 0
-    for watch in watches where isReadable(watch.descriptor) {
+    for watch in watches where isReady(watch) {
       guard watches.contains(where: { $0.token == watch.token }) else { continue }
       watch.handler()
       called += 1
@@ -82,8 +96,9 @@ package final class ManualEventSources: EventSources {
     return WatchToken(rawValue: lastToken)
   }
 
-  private func isReadable(_ descriptor: Int32) -> Bool {
-    var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    return unsafe poll(&request, 1, 0) == 1 && request.revents & Int16(POLLIN) != 0
+  private func isReady(_ watch: Watch) -> Bool {
+    var request = pollfd(fd: watch.descriptor, events: watch.event, revents: 0)
+    // As the main loop, which hears of a hang-up or an error whether it asked or not.
+    return unsafe poll(&request, 1, 0) == 1 && request.revents & ~Int16(POLLNVAL) != 0
   }
 }

@@ -47,4 +47,37 @@ package enum MemoryCalls {
   ) throws(Errno) -> Int32 {
     try checked(unsafe clinux_memfd_create(name, size))
   }
+
+  /// Opens a file to hold memory, or makes a nameless one in a directory, at least `size` bytes long,
+  /// and gives its descriptor and the size of its pages. Throws as `open(2)`; `EINVAL` when the size is
+  /// no multiple of the pages, `EFBIG` for a file that is too short and not empty.
+  package static func openMemoryFile(
+    _ path: String, size: UInt64
+  ) throws(Errno) -> (descriptor: Int32, pageSize: Int) {
+    var pageSize: UInt64 = 0
+    let descriptor = try checked(unsafe clinux_open_backing(path, &pageSize))
+    do throws(Errno) {
+      guard pageSize > 0, size % pageSize == 0, let page = Int(exactly: pageSize) else {
+        throw Errno.invalidArgument
+      }
+      _ = try checked(clinux_grow_file(descriptor, size))
+      return (descriptor, page)
+    } catch {
+      _ = clinux_close(descriptor)
+      throw error
+    }
+  }
+
+  /// Gives a writable mapping all its pages now (`MADV_POPULATE_WRITE`). Throws `ENOMEM` when the host
+  /// has not enough of them.
+  package static func populate(address: UInt, length: Int) throws(Errno) {
+    guard let pointer = unsafe UnsafeMutableRawPointer(bitPattern: address) else { return }
+    _ = try checked(unsafe clinux_populate(pointer, length))
+  }
+
+  /// Asks the host to back a mapping with huge pages where it can.
+  package static func preferHugePages(address: UInt, length: Int) {
+    guard let pointer = unsafe UnsafeMutableRawPointer(bitPattern: address) else { return }
+    unsafe clinux_prefer_huge_pages(pointer, length)
+  }
 }

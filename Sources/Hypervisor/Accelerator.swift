@@ -22,6 +22,34 @@ package protocol Accelerator: MemoryListener {
   /// Undoes an assignment; one that is not there is not an error.
   func deassignResampleIRQFD(trigger: Int32, gsi: UInt32) throws(Errno)
 
+  /// Whether an eventfd can send a message without this process.
+  var hasMessageRoutes: Bool { get }
+
+  /// Gives a message an interrupt number of its own, which means something after `commitRoutes`.
+  /// Throws `ENOSPC` when there is none left.
+  func addMSIRoute(_ message: MSIMessage) throws(Errno) -> UInt32
+
+  /// Changes the message of an interrupt, from the next `commitRoutes` on.
+  func updateMSIRoute(_ gsi: UInt32, _ message: MSIMessage)
+
+  /// Gives an interrupt number back, with nothing assigned to it any more. Other changes may come
+  /// before the kernel hears of it.
+  func removeMSIRoute(_ gsi: UInt32)
+
+  /// Makes all changes of messages count, with one call; none when nothing has changed. Throws the
+  /// errno of `KVM_SET_GSI_ROUTING`; the changes then wait for the next time.
+  func commitRoutes() throws(Errno)
+
+  /// Sends the interrupt's message whenever `trigger` is signalled. The eventfd stays the caller's
+  /// and stays open until the deassignment. Throws the errno of `KVM_IRQFD`.
+  func assignIRQFD(trigger: Int32, gsi: UInt32) throws(Errno)
+
+  /// Undoes an assignment; one that is not there is not an error.
+  func deassignIRQFD(trigger: Int32, gsi: UInt32) throws(Errno)
+
+  /// Sends a message now, from this process; one that nobody takes is lost.
+  func signal(_ message: MSIMessage)
+
   /// Tells KVM of a VFIO group or device descriptor that the guest uses; without KVM does nothing.
   func addVFIOFile(_ descriptor: Int32) throws(AcceleratorError)
 

@@ -19,6 +19,19 @@ extension AcceleratorError {
     case .setIdentityMap: "ioctl(KVM_SET_IDENTITY_MAP_ADDR) failed"
     case .setTaskStateSegment: "ioctl(KVM_SET_TSS_ADDR) failed"
     case .createInterruptController: "Create kernel irqchip failed"
+    case .createTimer: "Create kernel PIC irqchip failed: ioctl(KVM_CREATE_PIT2)"
+    case .splitInterruptController: "Could not enable split irqchip mode"
+    case .saveInterruptController: "Could not read the state of the kernel irqchip"
+    case .restoreInterruptController: "Could not reset the kernel irqchip"
+    case .readCPUID: "ioctl(KVM_GET_SUPPORTED_CPUID) failed"
+    case .readCPUProperties: "Could not read what KVM knows of CPUs"
+    case .limitCPUs(let count, let maximum):
+      "Number of SMP cpus requested (\(count)) exceeds the maximum cpus supported by KVM "
+        + "(\(maximum))"
+    case .enforceCPUModel(let names): CPUModelError.missing(names).message
+    case .makeCPU(let number, let step): "\(text(of: step)) failed for vCPU \(number)"
+    case .setCPUState(let number, let command): "ioctl(\(command)) failed for vCPU \(number)"
+    case .setInterruptRoutes: "ioctl(KVM_SET_GSI_ROUTING) failed"
     case .createVFIODevice: "Failed to create KVM VFIO device"
     case .addVFIOFile(let file): "Failed to add fd \(file) to KVM VFIO device"
     case .removeVFIOFile(let file): "Failed to remove fd \(file) from KVM VFIO device"
@@ -27,6 +40,16 @@ extension AcceleratorError {
         + "\(hexadecimal(size)) bytes, failed"
     case .findMemorySlot(let start, let size):
       "No free KVM memory slot for \(hexadecimal(size)) bytes at \(hexadecimal(start))"
+    }
+  }
+
+  private func text(of step: AcceleratorError.CPUStep) -> String {
+    switch step {
+    case .create: "ioctl(KVM_CREATE_VCPU)"
+    case .map: "mmap of the run area"
+    case .setCPUID: "ioctl(KVM_SET_CPUID2)"
+    case .readState(let command): "ioctl(\(command))"
+    case .startThread: "Starting the thread"
     }
   }
 

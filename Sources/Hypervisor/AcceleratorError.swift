@@ -14,6 +14,25 @@ package struct AcceleratorError: Error, Equatable, Sendable {
     case setIdentityMap
     case setTaskStateSegment
     case createInterruptController
+    /// The timer that goes with the interrupt controllers in the kernel.
+    case createTimer
+    /// Only the controllers of the CPUs in the kernel.
+    case splitInterruptController
+    /// What the kernel keeps of interrupt controllers and timer.
+    case saveInterruptController
+    case restoreInterruptController
+    case readCPUID
+    /// The list of model-specific registers, or the length of a CPU's mapping.
+    case readCPUProperties
+    /// More CPUs than KVM can run.
+    case limitCPUs(count: Int, maximum: Int)
+    /// `-cpu` with `enforce` on a host that lacks these features.
+    case enforceCPUModel([String])
+    /// A step in the making of a CPU.
+    case makeCPU(Int, CPUStep)
+    /// A part of a CPU's state that could not be set, by the kernel command.
+    case setCPUState(Int, String)
+    case setInterruptRoutes
     case createVFIODevice
     case addVFIOFile(Int32)
     case removeVFIOFile(Int32)
@@ -21,6 +40,16 @@ package struct AcceleratorError: Error, Equatable, Sendable {
     case setMemorySlot(start: UInt64, size: UInt64, isAddition: Bool)
     /// All of the host's memory slots are in use.
     case findMemorySlot(start: UInt64, size: UInt64)
+  }
+
+  /// What is done for each CPU.
+  package enum CPUStep: Equatable, Sendable {
+    case create
+    case map
+    case setCPUID
+    /// A part of its state, by the kernel command.
+    case readState(String)
+    case startThread
   }
 
   package var operation: Operation

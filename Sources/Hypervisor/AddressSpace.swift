@@ -71,10 +71,46 @@ package final class AddressSpace {
     }
   }
 
+  /// Shows a region at an address (or offset in its parent) with a priority, over siblings of the same.
+  package func show(_ id: RegionID, at base: UInt64, priority: Int) {
+    guard regions[id] != nil else { return }
+    let order = nextNumber()
+    change {
+      regions[id]?.region.base = base
+      regions[id]?.region.priority = priority
+      regions[id]?.region.isEnabled = true
+      regions[id]?.order = order
+    }
+  }
+
   /// Makes a region longer or shorter, in bytes.
   package func resize(_ id: RegionID, to size: UInt64) {
     guard let placed = regions[id], placed.region.size != size else { return }
     change { regions[id]?.region.size = size }
+  }
+
+  /// Gives a bus region other windows, in any order and overlapping as they may; says nothing to
+  /// anyone when nothing changes. Other regions are left alone.
+  package func setWindows(_ id: RegionID, _ windows: [ClosedRange<UInt64>]) {
+    guard case .bus(let old)? = regions[id]?.region.kind else { return }
+    let disjoint = Self.disjoint(windows)
+    guard disjoint != old else { return }
+    change { regions[id]?.region.kind = .bus(windows: disjoint) }
+  }
+
+  /// The same addresses in ascending ranges between each of which something is left out.
+  private static func disjoint(_ ranges: [ClosedRange<UInt64>]) -> [ClosedRange<UInt64>] {
+    var result: [ClosedRange<UInt64>] = []
+    for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      guard let last = result.last,
+        last.upperBound == .max || range.lowerBound <= last.upperBound + 1
+      else {
+        result.append(range)
+        continue
+      }
+      result[result.count - 1] = last.lowerBound...max(last.upperBound, range.upperBound)
+    }
+    return result
   }
 
   /// The region by this name, or nil when it is not there.

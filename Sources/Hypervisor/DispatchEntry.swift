@@ -19,7 +19,7 @@ internal import Glibc
     last = section.last
     switch section.kind {
     case .io(let handler): target = .io(handler, offset: section.offsetInRegion)
-    case .ram, .deviceRAM:
+    case .ram, .deviceRAM, .bus:
       target = .ram(section.hostAddress ?? 0, isReadOnly: section.isReadOnly)
     }
   }

@@ -14,7 +14,7 @@ package struct FlatView {
       ($0.region.priority, $0.order) < ($1.region.priority, $1.order)
     }
     var canvas = Canvas(children: Dictionary(grouping: ordered, by: \.parent))
-    canvas.paint(over: nil, at: 0, through: .max)
+    canvas.paint(over: nil, at: 0, within: [0 ... .max])
     return FlatView(canvas.sections)
   }
 
@@ -53,18 +53,29 @@ private struct Canvas {
   let children: [RegionID?: [PlacedRegion]]
   private(set) var sections: [MemorySection] = []
 
-  /// Paints the regions over `parent`, whose offset 0 is at `base` and whose last address is `last`.
-  mutating func paint(over parent: RegionID?, at base: UInt64, through last: UInt64) {
+  /// Paints the regions over `parent`, whose offset 0 is at `base`, as far as they lie within
+  /// `bounds`, which are disjoint.
+  mutating func paint(
+    over parent: RegionID?, at base: UInt64, within bounds: [ClosedRange<UInt64>]
+  ) {
     for placed in children[parent] ?? [] {
       let region = placed.region
       let (start, isBeyond) = base.addingReportingOverflow(region.base)
-      guard region.isEnabled, region.size > 0, !isBeyond, start <= last else { continue }
-      let end = start + min(region.size - 1, last - start)
-      place(
-        MemorySection(
-          region: placed.id, name: region.name, start: start, last: end, offsetInRegion: 0,
-          kind: region.kind))
-      paint(over: placed.id, at: start, through: end)
+      guard region.isEnabled, region.size > 0, !isBeyond else { continue }
+      let whole = start...(start + min(region.size - 1, .max - start))
+      var visible = bounds.compactMap { $0.intersection(whole) }
+      if case .bus(let windows) = region.kind {
+        visible = windows.flatMap { window in visible.compactMap { $0.intersection(window) } }
+      } else {
+        for piece in visible {
+          place(
+            MemorySection(
+              region: placed.id, name: region.name, start: piece.lowerBound,
+              last: piece.upperBound, offsetInRegion: piece.lowerBound - start,
+              kind: region.kind))
+        }
+      }
+      if !visible.isEmpty { paint(over: placed.id, at: start, within: visible) }
     }
   }
 
@@ -94,6 +105,13 @@ extension MemorySection {
     MemorySection(
       region: region, name: name, start: first, last: last,
       offsetInRegion: offsetInRegion + (first - start), kind: kind)
+  }
+}
+
+extension ClosedRange {
+  /// What two ranges have in common, or nil.
+  fileprivate func intersection(_ other: Self) -> Self? {
+    overlaps(other) ? clamped(to: other) : nil
   }
 }
 

@@ -7,26 +7,39 @@ package import SystemPackage
 /// Everything goes through the seam. What was opened is closed when the object goes, or when its
 /// construction fails.
 package final class KVMAccelerator: Accelerator {
-  private let vm: HostDescriptor
+  /// `/dev/kvm`, for what is asked of the module rather than of a machine.
+  let module: HostDescriptor
+  let vm: HostDescriptor
+  package let interruptController: InterruptControllerPlace
+  /// The interrupt controllers of this process, in split mode.
+  var splitChips: SplitInterruptChips?
+  /// What the interrupts lead to.
+  var routes: InterruptRoutes
   private var slots: MemorySlots
   private var vfioDevice: HostDescriptor?
   private var failure: AcceleratorError?
 
-  /// Opens `/dev/kvm`, makes a virtual machine and its interrupt controllers (`KVM_CREATE_IRQCHIP`).
-  package init(on kernel: any HostKernel) throws(AcceleratorError) {
-    let module: HostDescriptor
+  /// Opens `/dev/kvm`, makes a virtual machine and its interrupt controllers and timer, or in split
+  /// mode only the controllers of its CPUs.
+  package init(
+    on kernel: any HostKernel, interruptController: InterruptControllerPlace = .kernel
+  ) throws(AcceleratorError) {
+    self.interruptController = interruptController
     do {
       module = try HostDescriptor(opening: "/dev/kvm", .readWrite, on: kernel)
     } catch {
       throw AcceleratorError(.openKVM, error)
     }
     try Self.checkVersion(of: module)
-    for (number, name) in Self.requiredCapabilities
+    for (number, name) in Self.requiredCapabilities(interruptController)
     where try Self.extent(of: number, name, in: module) <= 0 {
       throw AcceleratorError(.requireCapability(name))
     }
     let slotCount = try Self.extent(of: KVM_CAP_NR_MEMSLOTS, "KVM_CAP_NR_MEMSLOTS", in: module)
+    let routeCount = try Self.extent(of: KVM_CAP_IRQ_ROUTING, "KVM_CAP_IRQ_ROUTING", in: module)
     vm = try Self.makeVM(module)
+    routes = InterruptRoutes(
+      limit: Int(routeCount), hasKernelControllers: interruptController == .kernel)
     slots = MemorySlots(count: UInt32(clamping: slotCount))
     try setUp()
   }
@@ -39,12 +52,21 @@ package final class KVMAccelerator: Accelerator {
 
   // MARK: - Construction
 
-  private static var requiredCapabilities: [(Int32, String)] {
-    [
+  private static func requiredCapabilities(
+    _ interruptController: InterruptControllerPlace
+  ) -> [(Int32, String)] {
+    let controller =
+      switch interruptController {
+      case .kernel: (KVM_CAP_PIT2, "KVM_CAP_PIT2")
+      case .split: (KVM_CAP_SPLIT_IRQCHIP, "KVM_CAP_SPLIT_IRQCHIP")
+      }
+    return [
       (KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP"),
       (KVM_CAP_IRQFD, "KVM_CAP_IRQFD"),
       (KVM_CAP_IRQFD_RESAMPLE, "KVM_CAP_IRQFD_RESAMPLE"),
       (KVM_CAP_DEVICE_CTRL, "KVM_CAP_DEVICE_CTRL"),
+      (KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"),
+      controller,
     ]
   }
 
@@ -62,7 +84,7 @@ package final class KVMAccelerator: Accelerator {
     }
   }
 
-  private static func extent(
+  static func extent(
     of capability: Int32, _ name: String, in module: borrowing HostDescriptor
   ) throws(AcceleratorError) -> Int32 {
     do {
@@ -99,12 +121,31 @@ package final class KVMAccelerator: Accelerator {
     try perform(.setTaskStateSegment) { () throws(Errno) in
       try vm.control(KVM_SET_TSS_ADDR, value: UInt(identityMap) + 0x1000)
     }
-    try perform(.createInterruptController) { () throws(Errno) in
-      try vm.control(KVM_CREATE_IRQCHIP)
+    switch interruptController {
+    case .kernel:
+      try perform(.createInterruptController) { () throws(Errno) in
+        try vm.control(KVM_CREATE_IRQCHIP)
+      }
+      // Port 0x61 is the kernel's too, without a sound.
+      var timer = kvm_pit_config()
+      timer.flags = UInt32(KVM_PIT_SPEAKER_DUMMY)
+      try perform(.createTimer) { () throws(Errno) in
+        try vm.control(KVM_CREATE_PIT2, on: &timer)
+      }
+    case .split:
+      var capability = kvm_enable_cap()
+      capability.cap = UInt32(KVM_CAP_SPLIT_IRQCHIP)
+      capability.args.0 = UInt64(InterruptControllerPlace.pinCount)
+      try perform(.splitInterruptController) { () throws(Errno) in
+        try vm.control(KVM_ENABLE_CAP, on: &capability)
+      }
+    }
+    do throws(Errno) { try commitRoutes() } catch {
+      throw AcceleratorError(.setInterruptRoutes, error)
     }
   }
 
-  private func perform(
+  func perform(
     _ operation: AcceleratorError.Operation, _ body: () throws(Errno) -> Int32
   ) throws(AcceleratorError) {
     do {

@@ -19,6 +19,10 @@ package enum MemoryKind {
   case deviceRAM(hostAddress: UInt, file: MemoryFile? = nil)
   /// Every access traps to a device.
   case io(any MemoryHandler)
+  /// Nothing by itself, so that what lies below it shows through. Regions over it, offset from its
+  /// first byte as over any region, show inside these guest addresses only: disjoint, ascending.
+  /// Addresses are those of the whole space, also where one bus lies over another.
+  case bus(windows: [ClosedRange<UInt64>])
 }
 
 /// A range of guest-physical addresses with one meaning, as it is placed in an `AddressSpace`.

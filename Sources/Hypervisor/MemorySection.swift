@@ -42,7 +42,7 @@ package struct MemorySection {
   package var hostAddress: UInt? {
     switch kind {
     case .ram(let address, _, _), .deviceRAM(let address, _): address &+ UInt(offsetInRegion)
-    case .io: nil
+    case .io, .bus: nil
     }
   }
 
@@ -51,7 +51,7 @@ package struct MemorySection {
     switch kind {
     case .ram(_, _, let file?), .deviceRAM(_, let file?):
       MemoryFile(descriptor: file.descriptor, offset: file.offset &+ offsetInRegion)
-    case .ram, .deviceRAM, .io: nil
+    case .ram, .deviceRAM, .io, .bus: nil
     }
   }
 

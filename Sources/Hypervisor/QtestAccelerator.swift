@@ -5,8 +5,9 @@ package import SystemPackage
 /// An accelerator without CPUs, for tests that drive the machine from outside.
 ///
 /// Guest memory is reached through the address space alone. With `irqfd` it stands in for KVM's
-/// resampling irqfds: the trigger raises the line, `endOfInterrupt` lowers it and signals the
-/// resample eventfds, as KVM does when the guest's interrupt controller sees the end.
+/// irqfds. Resampling ones: the trigger raises the line, `endOfInterrupt` lowers it and signals the
+/// resample eventfds, as KVM does when the guest's interrupt controller sees the end. Those of
+/// messages: the trigger sends the message. A message is handed to `onMessage`.
 package final class QtestAccelerator: Accelerator {
   private struct Assignment {
     var resample: Int32
@@ -18,6 +19,9 @@ package final class QtestAccelerator: Accelerator {
   /// By trigger descriptor.
   private var assignments: [Int32: Assignment] = [:]
   private let lines = InterruptLines()
+  private let messages = MessageTable()
+  /// Watches of triggers that send messages, by trigger descriptor.
+  private var senders: [Int32: (gsi: UInt32, watch: WatchToken)] = [:]
 
   package let hasResampleIRQFD: Bool
 
@@ -28,6 +32,7 @@ package final class QtestAccelerator: Accelerator {
 
   deinit {
     for assignment in assignments.values { events.cancel(assignment.watch) }
+    for sender in senders.values { events.cancel(sender.watch) }
   }
 
   package var name: String { "qtest" }
@@ -49,7 +54,7 @@ package final class QtestAccelerator: Accelerator {
   ) throws(Errno) {
     guard hasResampleIRQFD else { throw .noFunction }
     guard gsi < Self.lineCount else { throw .invalidArgument }
-    guard assignments[trigger] == nil else { throw .resourceBusy }
+    guard assignments[trigger] == nil, senders[trigger] == nil else { throw .resourceBusy }
     let watch = events.watch(trigger) { [lines] in
       if EventDescriptor.drain(trigger) { lines.triggered.insert(gsi) }
     }
@@ -72,6 +77,49 @@ package final class QtestAccelerator: Accelerator {
     }
   }
 
+  // MARK: - Messages
+
+  /// Where messages go: a machine without CPUs writes them to the guest's memory, as a function does.
+  package var onMessage: (MSIMessage) -> Void {
+    get { messages.deliver }
+    set { messages.deliver = newValue }
+  }
+
+  package var hasMessageRoutes: Bool { hasResampleIRQFD }
+
+  package func addMSIRoute(_ message: MSIMessage) throws(Errno) -> UInt32 {
+    guard hasMessageRoutes else { throw .noFunction }
+    guard let gsi = messages.routes.add(message) else { throw .noSpace }
+    return gsi
+  }
+
+  package func updateMSIRoute(_ gsi: UInt32, _ message: MSIMessage) {
+    messages.routes.update(gsi, message)
+  }
+
+  package func removeMSIRoute(_ gsi: UInt32) { messages.routes.remove(gsi) }
+
+  package func commitRoutes() { messages.commit() }
+
+  /// Throws `ENOSYS` without `irqfd` and `EBUSY` for a trigger in use.
+  package func assignIRQFD(trigger: Int32, gsi: UInt32) throws(Errno) {
+    guard hasMessageRoutes else { throw .noFunction }
+    guard senders[trigger] == nil, assignments[trigger] == nil else { throw .resourceBusy }
+    let watch = events.watch(trigger) { [messages] in
+      if EventDescriptor.drain(trigger) { messages.send(gsi) }
+    }
+    senders[trigger] = (gsi, watch)
+  }
+
+  package func deassignIRQFD(trigger: Int32, gsi: UInt32) throws(Errno) {
+    guard hasMessageRoutes else { throw .noFunction }
+    guard let sender = senders[trigger], sender.gsi == gsi else { return }
+    events.cancel(sender.watch)
+    senders[trigger] = nil
+  }
+
+  package func signal(_ message: MSIMessage) { messages.deliver(message) }
+
   package func addVFIOFile(_ descriptor: Int32) {}
 
   package func removeVFIOFile(_ descriptor: Int32) {}
@@ -91,4 +139,23 @@ package final class QtestAccelerator: Accelerator {
 private final class InterruptLines {
   var driven: Set<UInt32> = []
   var triggered: Set<UInt32> = []
+}
+
+/// Which interrupt sends which message. Watch handlers hold on to this, too.
+private final class MessageTable {
+  var deliver: (MSIMessage) -> Void = { _ in }
+  /// What was asked for.
+  var routes = InterruptRoutes(limit: 4096, hasKernelControllers: true)
+  /// What counts.
+  private var committed = InterruptRoutes(limit: 0, hasKernelControllers: true)
+
+  func commit() {
+    guard routes.isChanged else { return }
+    routes.noteCommitted()
+    committed = routes
+  }
+
+  func send(_ gsi: UInt32) {
+    if let message = committed.message(of: gsi) { deliver(message) }
+  }
 }

@@ -18,7 +18,7 @@ package struct BootCommand: Equatable, Sendable {
   package var labFolder: String
   /// The folder that the root recipe made.
   package var root: String
-  /// The folder that the kernel recipe made.
+  /// The folder that the kernel recipe made; the machine sees it as `/lab/input/kernel`.
   package var kernel: String
   /// The host's folder that the machine writes to, `/lab/output` inside.
   package var output: String
@@ -45,7 +45,7 @@ package struct BootCommand: Equatable, Sendable {
       "setpriv", "--pdeathsig", "KILL", "--", "unshare", "--mount", "--propagation", "private",
       "--pid", "--fork", "--kill-child", "--", "\(labFolder)/boot", root, kernel, output,
     ]
-    let all = [Input(path: labFolder, name: "lab")] + inputs
+    let all = [Input(path: labFolder, name: "lab"), Input(path: kernel, name: "kernel")] + inputs
     arguments += all.map { "\($0.path)=\($0.name)" }
     return arguments + ["--"] + qemuArguments
   }

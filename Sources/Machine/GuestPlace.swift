@@ -1,17 +1,20 @@
 package import Board
 package import Hypervisor
+internal import PCI
 package import Passthrough
 
-/// A function's slot on the root bus, as its interrupt pin sees it.
+/// Where a function sits: its bus and slot, as its BARs and its interrupt pin see them.
 ///
 /// Used under the machine lock.
 package final class GuestPlace: FunctionPlace {
-  private let slot: PCISlot
+  let slot: PCISlot
+  let bus: PCIBus
   private let router: InterruptRouter
   private var observation: RoutingObserver?
 
-  package init(slot: PCISlot, router: InterruptRouter) {
+  package init(slot: PCISlot, on bus: PCIBus, router: InterruptRouter) {
     self.slot = slot
+    self.bus = bus
     self.router = router
   }
 
@@ -24,9 +27,15 @@ package final class GuestPlace: FunctionPlace {
     observation = router.observe { [unowned function] in function.updateInterruptRoute() }
   }
 
-  package func route(ofPin pin: Int) -> InterruptRoute { router.route(slot, pin: pin) }
+  package var isOnRootBus: Bool { bus.isRoot }
+
+  package var memoryRegion: RegionID? { bus.memory }
+
+  package var portRegion: RegionID? { bus.ports }
+
+  package func route(ofPin pin: Int) -> InterruptRoute { router.route(slot, on: bus, pin: pin) }
 
   package func setLine(ofPin pin: Int, level: Bool) {
-    router.setLevel(level, slot, pin: pin)
+    router.setLevel(level, slot, on: bus, pin: pin)
   }
 }

@@ -32,6 +32,15 @@ package import HostKernel
     }
   }
 
+  package nonisolated func watchWritable(
+    _ descriptor: Int32, _ handler: @escaping () -> Void
+  ) -> WatchToken {
+    let handler = Handler(call: handler)
+    return VMMain.assumeIsolated {
+      add(MainLoop.watch(descriptor, for: .writable) { _ in handler.call() })
+    }
+  }
+
   package nonisolated func timer(
     milliseconds: UInt32, _ handler: @escaping () -> Void
   ) -> WatchToken {

@@ -1,3 +1,4 @@
+package import CommandLine
 package import EventLoop
 package import Tracing
 
@@ -7,6 +8,7 @@ package enum RunState: String, Sendable {
   case running
   case paused
   case shutdown
+  case guestPanicked = "guest-panicked"
   case internalError = "internal-error"
 }
 
@@ -15,14 +17,16 @@ package enum RunCause: String, Sendable {
   case hostQMPQuit = "host-qmp-quit"
   case hostQMPSystemReset = "host-qmp-system-reset"
   case hostSignal = "host-signal"
+  case hostUI = "host-ui"
   case guestReset = "guest-reset"
   case guestShutdown = "guest-shutdown"
+  case guestPanic = "guest-panic"
 
   /// QMP's `guest` member: whether the guest itself asked.
   package var isGuest: Bool {
     switch self {
-    case .guestReset, .guestShutdown: true
-    case .hostQMPQuit, .hostQMPSystemReset, .hostSignal: false
+    case .guestReset, .guestShutdown, .guestPanic: true
+    case .hostQMPQuit, .hostQMPSystemReset, .hostSignal, .hostUI: false
     }
   }
 }
@@ -33,6 +37,16 @@ package enum MachineEvent: Sendable, Equatable {
   case shutdown(RunCause)
   case stopped
   case resumed
+  /// A power button was pressed for the guest.
+  case powerDown
+  /// The guest said that it panicked, and what becomes of the machine: `pause`, `shutdown` or `run`.
+  case guestPanicked(action: String)
+  /// The guest said that it panicked and goes on to save a dump.
+  case guestCrashLoaded
+  /// A device is gone for good; its id, when it had one.
+  case deviceDeleted(id: String?)
+  /// The guest would not let a device go.
+  case deviceUnplugRefused(id: String?)
 }
 
 /// What a monitor or a test may ask of a machine.
@@ -54,6 +68,20 @@ package enum MachineEvent: Sendable, Equatable {
   /// Never from inside a guest access.
   func reset(_ cause: RunCause)
 
+  /// Presses the guest's power button.
+  func powerDown()
+
+  /// What a device that is added now may link to.
+  var knownDevices: KnownDevices { get }
+
+  /// Adds a device while the machine runs or is paused; throws a sentence for the user, with nothing
+  /// left behind, when it cannot be.
+  func addDevice(_ device: DeviceConfiguration) throws(MachineRefusal)
+
+  /// Asks the guest to let a device go; `deviceDeleted` follows when it did. Throws a sentence for the
+  /// user when the device cannot go, or `unknownDevice` for an id that no device has.
+  func removeDevice(_ id: String) throws(MachineRefusal)
+
   /// Ends the machine, tells the observers and stops the main loop after its present turn.
   func shutdown(_ cause: RunCause)
 
@@ -73,6 +101,11 @@ package enum MachineEvent: Sendable, Equatable {
 /// Why a request to a machine was refused, as a sentence for the user.
 package struct MachineRefusal: Error, Sendable, Equatable {
   package let message: String
+  /// Whether the request named a device that there is not.
+  package let isUnknownDevice: Bool
 
-  package init(_ message: String) { self.message = message }
+  package init(_ message: String, isUnknownDevice: Bool = false) {
+    self.message = message
+    self.isUnknownDevice = isUnknownDevice
+  }
 }

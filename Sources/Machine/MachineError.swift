@@ -1,4 +1,5 @@
 package import Board
+package import Boot
 package import Hypervisor
 package import VFIO
 
@@ -7,10 +8,13 @@ package struct MachineError: Error {
   package enum Cause {
     case accelerator(AcceleratorError)
     case board(BoardError)
+    case boot(BootError)
+    case character(CharacterBackendError)
+    case characterDeviceInUse(String)
     case placement(PCIPlacementError)
     case assignment(AssignmentError)
     case noIOMMUFD
-    case noGuestExecution
+    case noGuestCode
   }
 
   /// The option in full, such as `-device vfio-pci,host=0000:81:00.0`; nil when none is at fault.
@@ -27,6 +31,10 @@ package struct MachineError: Error {
     switch cause {
     case .accelerator(let error): Self.split(error.message)
     case .board(let error): Self.split(error.message)
+    case .character(let error): Self.split(error.message)
+    case .characterDeviceInUse(let id):
+      ["Device '\(id)' is in use", "Give each device a -chardev of its own, or one with mux=on."]
+    case .boot(let error): [error.message] + error.hints
     case .placement(let error): Self.split(error.message)
     case .assignment(let error): [error.message] + error.hints
     case .noIOMMUFD:
@@ -35,11 +43,11 @@ package struct MachineError: Error {
         "Use a kernel with iommufd, or leave -object iommufd and iommufd= out to use the function's "
           + "group instead.",
       ]
-    case .noGuestExecution:
+    case .noGuestCode:
       [
-        "this version does not run guest CPUs yet",
-        "Start with -S to build, inspect and reset the machine under KVM, or with -accel qtest to "
-          + "drive it from a test.",
+        "this machine has no firmware and no kernel to run",
+        "Give it a kernel with -kernel FILE, start it with -S to build, inspect and reset it, or use "
+          + "-accel qtest to drive it from a test.",
       ]
     }
   }

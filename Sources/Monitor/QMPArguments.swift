@@ -38,6 +38,21 @@ struct QMPArguments {
     return strings
   }
 
+  /// Takes all that is left as properties by name, in order: strings, numbers and booleans.
+  mutating func properties() throws(QMPError) -> [(name: String, value: String)] {
+    var properties: [(name: String, value: String)] = []
+    for member in members {
+      switch member.value {
+      case .string(let text): properties.append((member.name, text))
+      case .number(let digits): properties.append((member.name, digits))
+      case .bool(let isOn): properties.append((member.name, isOn ? "on" : "off"))
+      case .null, .array, .object: throw .parameterType(member.name, expected: "string")
+      }
+    }
+    members = []
+    return properties
+  }
+
   /// Refuses what no command took.
   func finish() throws(QMPError) {
     if let member = members.first { throw .unexpectedParameter(member.name) }

@@ -1,3 +1,4 @@
+internal import CommandLine
 internal import EventLoop
 internal import Machine
 internal import Tracing
@@ -53,6 +54,24 @@ struct QMPCommand: Sendable {
       session.control.reset(.hostQMPSystemReset)
       return .object([:])
     },
+    QMPCommand(name: "system_powerdown") { (session, arguments) throws(QMPError) in
+      try arguments.finish()
+      session.control.powerDown()
+      return .object([:])
+    },
+    QMPCommand(name: "device_add") { (session, arguments) throws(QMPError) in
+      try addDevice(session, &arguments)
+    },
+    QMPCommand(name: "device_del") { (session, arguments) throws(QMPError) in
+      let id = try arguments.string("id")
+      try arguments.finish()
+      do throws(MachineRefusal) {
+        try session.control.removeDevice(id)
+      } catch {
+        throw .refused(error)
+      }
+      return .object([:])
+    },
     QMPCommand(name: "quit") { (session, arguments) throws(QMPError) in
       try arguments.finish()
       session.control.shutdown(.hostQMPQuit)
@@ -78,6 +97,26 @@ struct QMPCommand: Sendable {
     if session.isNegotiated { throw .alreadyNegotiated }
     if !enabled.isEmpty { throw .unavailableCapabilities(enabled) }
     session.isNegotiated = true
+    return .object([:])
+  }
+
+  @VMMain private static func addDevice(
+    _ session: QMPSession, _ arguments: inout QMPArguments
+  ) throws(QMPError) -> JSONValue {
+    let properties = try arguments.properties()
+    guard properties.contains(where: { $0.name == "driver" }) else {
+      throw .missingParameter("driver")
+    }
+    let device: DeviceConfiguration
+    do throws(CommandLineError) {
+      device = try DeviceConfiguration(
+        properties: properties, amid: session.control.knownDevices)
+    } catch {
+      throw .refusedDevice(error)
+    }
+    do throws(MachineRefusal) { try session.control.addDevice(device) } catch {
+      throw .refused(error)
+    }
     return .object([:])
   }
 

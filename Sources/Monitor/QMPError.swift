@@ -1,3 +1,4 @@
+internal import CommandLine
 internal import Machine
 
 /// Why a QMP request was refused.
@@ -18,11 +19,13 @@ enum QMPError: Error, Equatable {
   case unavailableCapabilities([String])
   case unknownEvent(String)
   case refused(MachineRefusal)
+  case refusedDevice(CommandLineError)
 
   /// QMP's `class`.
   var className: String {
     switch self {
     case .notNegotiated, .alreadyNegotiated, .unknownCommand: "CommandNotFound"
+    case .refused(let refusal) where refusal.isUnknownDevice: "DeviceNotFound"
     default: "GenericError"
     }
   }
@@ -52,6 +55,7 @@ enum QMPError: Error, Equatable {
       "Capability \(names.joined(separator: ", ")) not available"
     case .unknownEvent(let name): "unknown event \"\(name)\""
     case .refused(let refusal): refusal.message
+    case .refusedDevice(let error): error.sentence
     }
   }
 }

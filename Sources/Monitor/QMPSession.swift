@@ -67,12 +67,7 @@ package struct QMPVersion: Sendable, Equatable {
         ])),
       .init(name: "event", value: .string(event.qmpName)),
     ]
-    if let cause = event.cause {
-      members.append(
-        .init(
-          name: "data",
-          value: .object(["guest": .bool(cause.isGuest), "reason": .string(cause.rawValue)])))
-    }
+    if let data = event.data { members.append(.init(name: "data", value: data)) }
     output.appendEvent(Self.line(.object(members)))
   }
 
@@ -156,13 +151,29 @@ extension MachineEvent {
     case .shutdown: "SHUTDOWN"
     case .stopped: "STOP"
     case .resumed: "RESUME"
+    case .powerDown: "POWERDOWN"
+    case .guestPanicked: "GUEST_PANICKED"
+    case .guestCrashLoaded: "GUEST_CRASHLOADED"
+    case .deviceDeleted: "DEVICE_DELETED"
+    case .deviceUnplugRefused: "DEVICE_UNPLUG_GUEST_ERROR"
     }
   }
 
-  fileprivate var cause: RunCause? {
+  /// QMP's data of the event; nil when it has none.
+  fileprivate var data: JSONValue? {
     switch self {
-    case .reset(let cause), .shutdown(let cause): cause
-    case .stopped, .resumed: nil
+    case .reset(let cause), .shutdown(let cause):
+      .object(["guest": .bool(cause.isGuest), "reason": .string(cause.rawValue)])
+    case .guestPanicked(let action): .object(["action": .string(action)])
+    case .guestCrashLoaded: .object(["action": .string("run")])
+    case .deviceDeleted(let id), .deviceUnplugRefused(let id): Self.device(id)
+    case .stopped, .resumed, .powerDown: nil
     }
+  }
+
+  /// A device by its id, if it has one, and its place in QEMU's object tree.
+  private static func device(_ id: String?) -> JSONValue {
+    guard let id else { return .object(["path": .string("/machine/peripheral-anon")]) }
+    return .object(["device": .string(id), "path": .string("/machine/peripheral/\(id)")])
   }
 }

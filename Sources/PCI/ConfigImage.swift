@@ -28,6 +28,14 @@ package struct ConfigImage: Sendable {
     clearOnWrite = [UInt8](repeating: 0, count: size)
   }
 
+  /// 4096 zeros, all ours: the config space of an express function that has no device behind it.
+  package init() {
+    values = [UInt8](repeating: 0, count: 4096)
+    emulated = [UInt8](repeating: 0xff, count: 4096)
+    writable = [UInt8](repeating: 0, count: 4096)
+    clearOnWrite = [UInt8](repeating: 0, count: 4096)
+  }
+
   // MARK: - Guest accesses
 
   /// The copy's value of 1, 2 or 4 bytes.

@@ -6,10 +6,12 @@ package struct MSICapability: Equatable, Sendable {
   package let hasMasks: Bool
   /// Vectors that the function can use, a power of two up to 32.
   package let vectorCount: Int
+  /// Whether the mask and pending bits are there and reach into no other capability.
+  let hasUsableMasks: Bool
 
   // Fields of the control register.
-  private static let enable: UInt32 = 0x1
-  private static let enabledCountMask: UInt32 = 0x70
+  static let enable: UInt32 = 0x1
+  static let enabledCountMask: UInt32 = 0x70
   private static let is64BitFlag: UInt32 = 0x80
   private static let hasMasksFlag: UInt32 = 0x100
 
@@ -20,13 +22,19 @@ package struct MSICapability: Equatable, Sendable {
     is64Bit = control & Self.is64BitFlag != 0
     hasMasks = control & Self.hasMasksFlag != 0
     vectorCount = 1 << min(5, Int(control >> 1 & 7))
+    let length = Self.length(hasMasks: hasMasks, is64Bit: is64Bit)
+    hasUsableMasks = hasMasks && image.capabilitySpan(at: offset) >= length
   }
 
   /// Length in bytes as QEMU emulates it.
-  package var length: Int { 0xa + (hasMasks ? 0xa : 0) + (is64Bit ? 4 : 0) }
+  package var length: Int { Self.length(hasMasks: hasMasks, is64Bit: is64Bit) }
+
+  private static func length(hasMasks: Bool, is64Bit: Bool) -> Int {
+    0xa + (hasMasks ? 0xa : 0) + (is64Bit ? 4 : 0)
+  }
 
   /// Offset of the 16-bit message data.
-  private var dataOffset: Int { offset + (is64Bit ? 0xc : 8) }
+  var dataOffset: Int { offset + (is64Bit ? 0xc : 8) }
 
   /// Makes the capability ours, disabled and with nothing programmed, and lets the guest write what
   /// it may; bytes of the next capability are left alone.

@@ -20,6 +20,16 @@ package struct MSIXCapability: Equatable, Sendable {
     /// Bytes into that BAR, a multiple of 8.
     package let pendingOffset: UInt64
 
+    package init(
+      vectorCount: Int, tableBAR: Int, tableOffset: UInt64, pendingBAR: Int, pendingOffset: UInt64
+    ) {
+      self.vectorCount = vectorCount
+      self.tableBAR = tableBAR
+      self.tableOffset = tableOffset
+      self.pendingBAR = pendingBAR
+      self.pendingOffset = pendingOffset
+    }
+
     /// Decodes what is read at +2 (16 bits), +4 and +8 (32 bits each).
     package init(control: UInt16, table: UInt32, pending: UInt32) {
       vectorCount = Int(control & 0x7ff) + 1
@@ -31,16 +41,39 @@ package struct MSIXCapability: Equatable, Sendable {
 
     /// Length of the table in bytes, 16 for each entry.
     package var tableLength: UInt64 { UInt64(vectorCount) * 16 }
+
+    /// Length of the pending bits in bytes, 8 for each 64 entries.
+    package var pendingLength: UInt64 { UInt64((vectorCount + 63) / 64 * 8) }
   }
 
   /// Makes the capability ours, disabled; a guest writes enable and function mask. Bytes of the next
-  /// capability are left alone.
-  package func emulate(in image: inout ConfigImage) {
+  /// capability are left alone. `registers` say where table and pending bits are when not where the
+  /// device has them.
+  package func emulate(in image: inout ConfigImage, relocated registers: Registers? = nil) {
     let span = min(Self.length, image.capabilitySpan(at: offset))
     image.emulate(offset, count: span)
     let entries = image.read(offset: offset + 2, length: 2) & 0x7ff
-    image.apply(
-      ConfigEdit(offset: offset + 2, value: entries, mask: 0xffff, writable: 0xc000)
-        .clipped(to: offset + span))
+    var edits = [ConfigEdit(offset: offset + 2, value: entries, mask: 0xffff, writable: 0xc000)]
+    if let registers {
+      let places = [
+        (4, registers.tableOffset, registers.tableBAR),
+        (8, registers.pendingOffset, registers.pendingBAR),
+      ]
+      edits += places.map { register, place, bar in
+        ConfigEdit(
+          offset: offset + register,
+          value: UInt32(truncatingIfNeeded: place) & ~7 | UInt32(truncatingIfNeeded: bar) & 7,
+          mask: .max)
+      }
+    }
+    image.apply(edits.map { $0.clipped(to: offset + span) })
+  }
+
+  /// Whether the guest has turned MSI-X on.
+  package func isEnabled(in image: ConfigImage) -> Bool { image.byte(at: offset + 3) & 0x80 != 0 }
+
+  /// Whether the guest has masked the whole function.
+  package func isFunctionMasked(in image: ConfigImage) -> Bool {
+    image.byte(at: offset + 3) & 0x40 != 0
   }
 }

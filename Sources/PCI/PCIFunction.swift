@@ -8,4 +8,12 @@ package protocol PCIFunction: AnyObject {
 
   /// Puts the function into the state after power-on.
   func reset()
+
+  /// Offset of the PCI Express capability as the guest finds it, nil for a conventional function. The port
+  /// in front reads the link status there.
+  var expressCapability: Int? { get }
+}
+
+extension PCIFunction {
+  package var expressCapability: Int? { nil }
 }

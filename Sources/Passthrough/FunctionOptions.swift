@@ -4,6 +4,10 @@ package struct FunctionOptions: Sendable, Equatable {
   package var isMappingAllowed = true
   /// `x-no-kvm-intx`: INTx comes through this process.
   package var isINTxAccelerationAllowed = true
+  /// `x-no-kvm-msi`: MSI comes through this process.
+  package var isMSIAccelerationAllowed = true
+  /// `x-no-kvm-msix`: MSI-X comes through this process.
+  package var isMSIXAccelerationAllowed = true
   /// `x-intx-mmap-timeout-ms`: how long mappings stay off after an INTx; 0 for good.
   package var mappingTimeout: UInt32 = 1100
   /// `multifunction`: whether the guest sees bit 7 of the header type.
@@ -12,6 +16,15 @@ package struct FunctionOptions: Sendable, Equatable {
   package var romFile: String?
   /// `rombar=0` hides the ROM.
   package var isROMBarEnabled = true
+
+  /// `x-pci-vendor-id` and its like.
+  package var identity = IdentityOverrides()
+  /// `x-msix-relocation`; nil leaves the table where the device has it.
+  package var msixRelocation: MSIXRelocationTarget?
+  /// `x-req`: whether the host may ask for the device back.
+  package var isRequestHonoured = true
+  /// `x-err`: whether an error of the device stops the machine, or is only reported.
+  package var stopsOnError = true
 
   package init() {}
 }

@@ -20,6 +20,7 @@ extension Errno {
   static let einval = Errno.invalidArgument
   static let enotty = Errno(rawValue: 25)
   static let enospc = Errno.noSpace
+  static let espipe = Errno(rawValue: 29)
   static let erange = Errno.outOfRange
   static let eloop = Errno.tooManySymbolicLinkLevels
   static let eoverflow = Errno.overflow

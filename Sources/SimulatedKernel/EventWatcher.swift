@@ -6,8 +6,11 @@ internal import HostKernel
 final class LockedHost: Sendable {
   let state: Locked<SimulatedHost>
 
-  init(_ description: HostDescription, report: @escaping @Sendable (String) -> Void) {
-    state = Locked(SimulatedHost(description, report: report))
+  init(
+    _ description: HostDescription, runsGuests: Bool,
+    report: @escaping @Sendable (String) -> Void
+  ) {
+    state = Locked(SimulatedHost(description, runsGuests: runsGuests, report: report))
   }
 }
 

@@ -125,6 +125,18 @@ package final class FaultInjectingKernel: HostKernel {
     return try wrapped.write(descriptor, from: buffer, at: offset)
   }
 
+  package func read(
+    _ descriptor: Int32, into buffer: inout MutableRawSpan
+  ) throws(Errno) -> Int {
+    try count(.read)
+    return try wrapped.read(descriptor, into: &buffer)
+  }
+
+  package func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int {
+    try count(.write)
+    return try wrapped.write(descriptor, from: buffer)
+  }
+
   package func map(_ request: MappingRequest) throws(Errno) -> UInt {
     try count(.map)
     return try wrapped.map(request)

@@ -19,8 +19,18 @@ final class FunctionState {
   var isGone = false
   /// The function does not answer in time after a reset.
   var resetTimesOut = false
-  /// The level of the interrupt pin.
-  var isInterruptAsserted = false
+  /// The level of the interrupt pin, which the status register shows (bit 3).
+  var isInterruptAsserted = false {
+    didSet {
+      guard isInterruptAsserted != oldValue else { return }
+      let status = config.word(at: PCIRegister.status) & ~8
+      config.set(UInt64(status | (isInterruptAsserted ? 8 : 0)), at: PCIRegister.status, width: 2)
+    }
+  }
+  /// What acts behind the registers; nil for a function of plain memory.
+  let model: (any SimulatedDevice)?
+  /// The first DMA faults of the function.
+  var faults: [DMAFault] = []
   /// How often the function was reset, whatever the method.
   private(set) var resetCount = 0
   private var memories: [Int: BARMemory] = [:]
@@ -32,6 +42,7 @@ final class FunctionState {
     self.group = group
     config = description.config
     driver = description.driver
+    model = description.makeModel()
   }
 
   var address: PCIAddress { description.address }
@@ -76,6 +87,7 @@ final class FunctionState {
   private func loseState() {
     resetCount += 1
     isInterruptAsserted = false
+    model?.reset()
     for memory in memories.values { memory.clear() }
     kept.removeAll()
   }

@@ -13,19 +13,22 @@ package struct HostDescription: Sendable, Equatable {
   package var type1AllowsUnsafeInterrupts: Bool
   /// `allow_unsafe_interrupts` of the iommufd module.
   package var iommufdAllowsUnsafeInterrupts: Bool
+  /// The kernel is built with `CONFIG_IOMMUFD_TEST`, and so has mock devices.
+  package var hasMockDevices: Bool
   /// Whose rules hold for hot resets.
   package var uapi: HostUAPI
 
   package init(
     functions: [HostFunction], buses: [HostBus] = [], iommus: [HostIOMMU] = [],
     type1AllowsUnsafeInterrupts: Bool = false, iommufdAllowsUnsafeInterrupts: Bool = false,
-    uapi: HostUAPI = .linux72
+    hasMockDevices: Bool = false, uapi: HostUAPI = .linux72
   ) {
     self.functions = functions.sorted { $0.address < $1.address }
     self.buses = buses
     self.iommus = iommus
     self.type1AllowsUnsafeInterrupts = type1AllowsUnsafeInterrupts
     self.iommufdAllowsUnsafeInterrupts = iommufdAllowsUnsafeInterrupts
+    self.hasMockDevices = hasMockDevices
     self.uapi = uapi
   }
 }

@@ -26,12 +26,15 @@ package struct HostFunction: Sendable, Equatable {
   /// Vendor and, in the upper half, device as the kernel knows them. The registers of a virtual
   /// function are all ones.
   package var identity: UInt32
+  /// What acts behind the BARs; nil for plain memory.
+  package var behaviour: HostBehaviour?
 
   package init(
     address: PCIAddress, config: HostConfigSpace, bars: [HostBAR] = [], rom: HostROM? = nil,
     irq: UInt32? = nil, group: UInt32, iommu: String, driver: String? = "vfio-pci",
     resetMethods: [HostResetMethod] = [], vitalProductData: [UInt8] = [],
-    hasDynamicMSIX: Bool = true, physicalFunction: PCIAddress? = nil, identity: UInt32? = nil
+    hasDynamicMSIX: Bool = true, physicalFunction: PCIAddress? = nil, identity: UInt32? = nil,
+    behaviour: HostBehaviour? = nil
   ) {
     self.address = address
     self.config = config
@@ -45,6 +48,7 @@ package struct HostFunction: Sendable, Equatable {
     self.vitalProductData = vitalProductData
     self.hasDynamicMSIX = hasDynamicMSIX
     self.physicalFunction = physicalFunction
+    self.behaviour = behaviour
     self.identity = identity ?? config.long(at: PCIRegister.vendor)
   }
 

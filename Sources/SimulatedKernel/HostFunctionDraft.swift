@@ -16,12 +16,13 @@ struct HostFunctionDraft {
   private var hasDynamicMSIX = true
   private var rawConfig: [UInt8]?
   private(set) var physicalFunction: PCIAddress?
+  private var behaviour: HostBehaviour?
 
   private static let keys = [
     "address", "vendor", "device", "subsystem-vendor", "subsystem", "class", "revision",
     "command", "command-writable", "interrupt-pin", "interrupt-line", "irq", "iommu-group",
     "iommu", "driver", "reset-methods", "bars", "rom", "capabilities", "extended-capabilities",
-    "config", "virtual-function-of",
+    "config", "virtual-function-of", "behaviour",
   ]
   /// Keys that say what a virtual function does not have.
   private static let keysOfOthers = ["interrupt-pin", "interrupt-line", "irq", "rom", "config"]
@@ -57,6 +58,8 @@ struct HostFunctionDraft {
       try readHeader(fields)
       try readCapabilities(fields)
     }
+    behaviour = try fields["behaviour"]?.choice(
+      HostBehaviour.allCases.map { ($0.rawValue, $0) })
     try checkDriver(fields)
     try readInterrupt(fields)
     try readResetMethods(fields)
@@ -190,16 +193,20 @@ struct HostFunctionDraft {
         isMultifunction: siblings.count > 1 && draft.physicalFunction == nil)
       draft.builder.rom?.completeImage(for: config)
       let isAlone = siblings.count == 1
-      functions.append(
-        HostFunction(
-          address: draft.address, config: config, bars: draft.builder.bars,
-          rom: draft.builder.rom, irq: draft.irq, group: draft.group, iommu: draft.iommu,
-          driver: draft.driver,
-          resetMethods: draft.resetMethods
-            ?? FunctionReset.standardMethods(of: config, isAlone: isAlone),
-          vitalProductData: draft.vitalProductData, hasDynamicMSIX: draft.hasDynamicMSIX,
-          physicalFunction: draft.physicalFunction,
-          identity: draft.physicalFunction == nil ? nil : draft.builder.identity))
+      var function = HostFunction(
+        address: draft.address, config: config, bars: draft.builder.bars,
+        rom: draft.builder.rom, irq: draft.irq, group: draft.group, iommu: draft.iommu,
+        driver: draft.driver,
+        resetMethods: draft.resetMethods
+          ?? FunctionReset.standardMethods(of: config, isAlone: isAlone),
+        vitalProductData: draft.vitalProductData, hasDynamicMSIX: draft.hasDynamicMSIX,
+        physicalFunction: draft.physicalFunction,
+        identity: draft.physicalFunction == nil ? nil : draft.builder.identity,
+        behaviour: draft.behaviour)
+      if let mistake = function.settleBehaviour() {
+        throw draft.place.mistake(.contradiction(mistake))
+      }
+      functions.append(function)
     }
     return functions
   }

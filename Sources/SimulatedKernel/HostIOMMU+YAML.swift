@@ -46,6 +46,7 @@ extension HostIOMMU {
       pasidLimit: bits == 0 ? 0 : type == .amd ? (1 << bits) - 1 : 1 << bits,
       supportsDeviceTLB: try fields.boolean("device-tlb", or: false),
       supportsDirtyTracking: try fields.boolean("dirty-tracking", or: false),
+      supportsNesting: try fields.boolean("nesting", or: false),
       enforcesCoherency: try fields.boolean("enforces-coherency", or: true),
       remapsInterrupts: try fields.boolean("remaps-interrupts", or: true))
     if let list = fields["reserved"] { reserved = try HostIOMMU.reserved(list) }
@@ -59,7 +60,7 @@ extension HostIOMMU {
 
     var keys: [String] {
       switch self {
-      case .intel: ["capability", "extended-capability"]
+      case .intel: ["capability", "extended-capability", "nesting"]
       case .amd: ["features", "features-2"]
       case .silent, .none: []
       }

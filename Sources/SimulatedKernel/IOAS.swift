@@ -61,7 +61,7 @@ final class IOAS {
   /// What no mapping may touch: windows of attached devices and what lies outside an aperture.
   var reserved: [ClosedRange<UInt64>] {
     var ranges = deviceReservations.values.flatMap(\.self)
-    ranges += tables.compactMap(\.outsideAperture)
+    ranges += tables.flatMap(\.outsideAperture)
     return merged(ranges)
   }
 
@@ -84,7 +84,7 @@ final class IOAS {
   func add(_ table: PageTable, pin: (Mapping) throws(Errno) -> Void) throws(Errno) {
     let unit = max(alignment, table.pageSize)
     for mapping in mappings where !Self.isAligned(mapping, to: unit) { throw .eaddrinuse }
-    if let outside = table.outsideAperture { try checkFree([outside]) }
+    try checkFree(table.outsideAperture)
     if !isTranslated { try lock(mappings, pin: pin) }
     tables.append(table)
   }

@@ -98,13 +98,13 @@ extension VFIODeviceFile {
 
 extension VFIODevice {
   /// Writes what a signal of an eventfd writes; nothing to a memory BAR that cannot be reached.
-  func writeValues(signalledBy event: String) {
+  func writeValues(signalledBy event: String, on host: SimulatedHost) {
     for write in ioEvents.writes(of: event) {
       guard let bar = function.description.bar(write.bar), bar.kind == .io || decodesMemory,
         !function.isGone
       else { continue }
       let bytes = (0..<write.width).map { UInt8(truncatingIfNeeded: write.value >> (8 * $0)) }
-      try? function.memory(bar).write(bytes[...], at: Int(write.offset))
+      try? writeBAR(bar, at: Int(write.offset), bytes[...], on: host)
     }
   }
 }

@@ -9,6 +9,13 @@ final class IOMMUFDContext {
     case device(BoundDevice)
     case table(PageTable)
     case faults(FaultQueue)
+    case virtualIOMMU(VirtualIOMMU)
+    case virtualDevice(VirtualDevice)
+    case events(VirtualEventQueue)
+    /// Stands for the device of a mock device, whose life is that of this object.
+    case mock(BoundDevice)
+    /// What is left of a virtual device whose device went first: a number that nobody gets again.
+    case tombstone
   }
 
   private(set) var objects: [UInt32: Object] = [:]
@@ -23,13 +30,14 @@ final class IOMMUFDContext {
   /// `VFIO_SET_IOMMU` chose version 1: unmapping splits.
   var unmapsLikeType1v1 = false
 
-  /// Adds an object under the lowest free number.
-  func add(_ make: (UInt32) -> Object) -> UInt32 {
+  /// The lowest free number, under which the next object is added.
+  var freeIdentifier: UInt32 {
     var identifier: UInt32 = 1
     while objects[identifier] != nil { identifier += 1 }
-    objects[identifier] = make(identifier)
     return identifier
   }
+
+  func add(_ object: Object, as identifier: UInt32) { objects[identifier] = object }
 
   func remove(_ identifier: UInt32) { objects[identifier] = nil }
 
@@ -39,6 +47,7 @@ final class IOMMUFDContext {
   func release() -> Bool {
     references -= 1
     guard references == 0 else { return false }
+    for case .mock(let device) in objects.values { removeDevice(device) }
     for case .ioas(let ioas) in objects.values { ioas.removeAll() }
     objects.removeAll()
     compatibilityIOAS = nil
@@ -55,9 +64,17 @@ final class IOMMUFDContext {
     return device
   }
 
-  func table(_ identifier: UInt32) throws(Errno) -> PageTable {
-    guard case .table(let table) = objects[identifier] else { throw .enoent }
+  /// A page table that translates to memory of the host.
+  func pagingTable(_ identifier: UInt32) throws(Errno) -> PageTable {
+    guard case .table(let table) = objects[identifier], table.nesting == nil else {
+      throw .enoent
+    }
     return table
+  }
+
+  func virtualIOMMU(_ identifier: UInt32) throws(Errno) -> VirtualIOMMU {
+    guard case .virtualIOMMU(let virtual) = objects[identifier] else { throw .enoent }
+    return virtual
   }
 
   /// Makes the context stand in for a container (`VFIO_GROUP_SET_CONTAINER`): with an address space
@@ -70,25 +87,52 @@ final class IOMMUFDContext {
 
   /// `IOMMU_IOAS_ALLOC`.
   func addIOAS() -> IOAS {
-    let identifier = add { .ioas(IOAS(identifier: $0)) }
-    guard case .ioas(let ioas) = objects[identifier] else { return IOAS(identifier: identifier) }
+    let ioas = IOAS(identifier: freeIdentifier)
+    add(.ioas(ioas), as: ioas.identifier)
     return ioas
+  }
+
+  /// Adds a device, which is then bound.
+  func addDevice(_ device: BoundDevice.Device) -> BoundDevice {
+    let bound = BoundDevice(identifier: freeIdentifier, device: device, context: self)
+    add(.device(bound), as: bound.identifier)
+    return bound
+  }
+
+  /// Ends the claims of a device and its object.
+  func removeDevice(_ device: BoundDevice) {
+    detachAll(device)
+    if let virtual = device.virtualDevice {
+      virtual.end()
+      add(.tombstone, as: virtual.identifier)
+    }
+    remove(device.identifier)
   }
 
   /// `IOMMU_DESTROY`. `EBUSY` while something uses the object.
   func destroy(_ identifier: UInt32) throws(Errno) {
     switch objects[identifier] {
-    case nil: throw .enoent
+    case nil, .tombstone: throw .enoent
     case .device: throw .ebusy
     case .ioas(let ioas):
       guard ioas.tables.isEmpty else { throw .ebusy }
       if compatibilityIOAS === ioas { compatibilityIOAS = nil }
     case .table(let table):
-      guard table.attachmentCount == 0 else { throw .ebusy }
+      guard table.attachmentCount == 0, table.dependentCount == 0 else { throw .ebusy }
       table.ioas.remove(table)
       table.faults?.tableCount -= 1
+      table.nesting?.parent.dependentCount -= 1
+      table.nesting?.virtualIOMMU?.tableCount -= 1
     case .faults(let queue):
-      guard !queue.isOpen, queue.tableCount == 0 else { throw .ebusy }
+      guard queue.descriptor == nil, queue.tableCount == 0 else { throw .ebusy }
+    case .virtualIOMMU(let virtual):
+      guard !virtual.isInUse else { throw .ebusy }
+      virtual.parent.dependentCount -= 1
+    case .virtualDevice(let virtual): virtual.end()
+    case .events(let queue):
+      guard queue.descriptor == nil else { throw .ebusy }
+      queue.virtualIOMMU.eventQueues[queue.type] = nil
+    case .mock(let device): removeDevice(device)
     }
     remove(identifier)
   }
@@ -100,8 +144,7 @@ final class IOMMUFDContext {
     _ device: BoundDevice, to identifier: UInt32, pasid: UInt32, host: SimulatedHost
   ) throws(Errno) -> PageTable {
     switch objects[identifier] {
-    case nil: throw .enoent
-    case .device, .faults: throw .einval
+    case nil, .tombstone: throw .enoent
     case .table(let table):
       try checkPASID(pasid, table, device)
       try attach(device, to: table, pasid: pasid)
@@ -109,6 +152,7 @@ final class IOMMUFDContext {
     case .ioas(let ioas):
       guard pasid == 0 else { throw .einval }
       return try attach(device, to: ioas, host: host)
+    case .device, .faults, .virtualIOMMU, .virtualDevice, .events, .mock: throw .einval
     }
   }
 
@@ -159,20 +203,14 @@ final class IOMMUFDContext {
 
   /// A page table object that is not part of its IOAS yet.
   func makeTable(
-    for device: BoundDevice, on ioas: IOAS, isAutomatic: Bool, flags: UInt32
+    for device: BoundDevice, on ioas: IOAS, isAutomatic: Bool, flags: UInt32,
+    nesting: PageTable.Nesting? = nil
   ) -> PageTable {
-    var made: PageTable?
-    let identifier = add {
-      let table = PageTable(
-        identifier: $0, ioas: ioas, iommu: device.group.iommu, isAutomatic: isAutomatic,
-        flags: flags)
-      made = table
-      return .table(table)
-    }
-    return made
-      ?? PageTable(
-        identifier: identifier, ioas: ioas, iommu: device.group.iommu, isAutomatic: isAutomatic,
-        flags: flags)
+    let table = PageTable(
+      identifier: freeIdentifier, ioas: ioas, iommu: device.group.iommu, isAutomatic: isAutomatic,
+      flags: flags, nesting: nesting)
+    add(.table(table), as: table.identifier)
+    return table
   }
 
   private func checkPASID(
@@ -188,7 +226,7 @@ final class IOMMUFDContext {
     if let requester = device.group.attachments[0] {
       guard requester.table.flags & UInt32(IOMMU_HWPT_ALLOC_PASID) != 0 else { throw .einval }
     }
-    let limit = device.device.function.pasidLimit
+    let limit = device.pasidLimit
     guard limit == 0 || pasid < limit else { throw .einval }
   }
 
@@ -199,7 +237,7 @@ final class IOMMUFDContext {
     guard var current = device.group.attachments[pasid] else {
       try reserve(device, in: table.ioas, pasid)
       do throws(Errno) {
-        try checkHardware(device, table)
+        try device.check(table)
       } catch {
         if pasid == 0 { table.ioas.unreserve(for: device) }
         throw error
@@ -217,21 +255,9 @@ final class IOMMUFDContext {
       return
     }
     guard current.devices.contains(where: { $0 === device }) else { throw .einval }
-    try checkHardware(device, table)
+    try device.check(table)
     try replace(&current, by: table, pasid: pasid)
     device.group.attachments[pasid] = current
-  }
-
-  /// What the IOMMU driver and the core say to a change of the translation: `EBUSY` while a function
-  /// reset of a member has it blocked, `ENODEV` for faults of a function that cannot report them.
-  private func checkHardware(_ device: BoundDevice, _ table: PageTable) throws(Errno) {
-    guard !device.group.isBlockedByReset else { throw .ebusy }
-    let function = device.device.function
-    if table.faults != nil, case .intel = table.iommu.kind,
-      function.config.extendedCapability(ExtendedCapability.pri) == nil
-    {
-      throw .enodev
-    }
   }
 
   private func replace(
@@ -249,6 +275,7 @@ final class IOMMUFDContext {
       }
       for device in current.devices { old.ioas.unreserve(for: device) }
     }
+    for device in current.devices { old.faults?.drop(device, old) }
     current.table = table
     table.attachmentCount += current.devices.count
     drop(old, attachments: current.devices.count)
@@ -261,6 +288,7 @@ final class IOMMUFDContext {
     else { return }
     current.devices.remove(at: index)
     if pasid == 0 { current.table.ioas.unreserve(for: device) }
+    current.table.faults?.drop(device, current.table)
     device.group.attachments[pasid] = current.devices.isEmpty ? nil : current
     drop(current.table, attachments: 1)
   }
@@ -281,14 +309,5 @@ final class IOMMUFDContext {
     guard table.isAutomatic, table.attachmentCount == 0 else { return }
     table.ioas.remove(table)
     remove(table.identifier)
-  }
-}
-
-extension FunctionState {
-  /// How many PASIDs the function can use behind its IOMMU; 0 when either side has none.
-  var pasidLimit: UInt32 {
-    guard let offset = config.extendedCapability(ExtendedCapability.pasid) else { return 0 }
-    let width = UInt32(config.word(at: offset + 4) >> 8 & 0x1F)
-    return min(1 << min(width, 20), group.iommu.pasidLimit)
   }
 }

@@ -15,13 +15,14 @@ final class IOMMUFDFile: OpenFile {
     0x86: (24, 24), 0x87: (24, 24), 0x88: (12, 12), 0x89: (24, 48), 0x8A: (32, 40),
     0x8B: (16, 16), 0x8C: (48, 48), 0x8D: (32, 32), 0x8E: (16, 16), 0x8F: (40, 40),
     0x90: (24, 40), 0x91: (24, 24), 0x92: (8, 8), 0x93: (28, 32), 0x94: (40, 40),
+    0xA0: (68, 72),
   ]
 
   func control(
     _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
   ) throws(Errno) -> Int32 {
     let slot = UInt8(truncatingIfNeeded: request)
-    guard let sizes = Self.sizes[slot] else {
+    guard let sizes = Self.sizes[slot], slot != 0xA0 || host.description.hasMockDevices else {
       return try compatibility(request, &argument, on: host)
     }
     let size = Int(try argument.load(UInt32.self))
@@ -55,7 +56,13 @@ final class IOMMUFDFile: OpenFile {
     case IOMMU_GET_HW_INFO: try hardwareInfo(&argument, size: size)
     case IOMMU_IOAS_CHANGE_PROCESS: try changeProcess(argument)
     case IOMMU_FAULT_QUEUE_ALLOC: try allocateFaultQueue(&argument, on: host)
-    default: try performRare(slot, &argument, size: size, on: host)
+    case IOMMU_HWPT_INVALIDATE: try invalidate(&argument)
+    case IOMMU_VIOMMU_ALLOC: try allocateVirtualIOMMU(&argument, size: size, on: host)
+    case IOMMU_VDEVICE_ALLOC: try allocateVirtualDevice(&argument)
+    case IOMMU_VEVENTQ_ALLOC: try allocateEventQueue(&argument, size: size, on: host)
+    case IOMMU_HW_QUEUE_ALLOC: try allocateHardwareQueue(argument)
+    case IOMMU_TEST_CMD: try performTest(&argument, size: size, on: host)
+    default: try performDirty(slot, argument, on: host)
     }
   }
 
@@ -147,10 +154,11 @@ final class IOMMUFDFile: OpenFile {
     {
       size = bytes
     }
+    let pages = host.newPages(for: context)
+    if size != nil { pages.hold(command.fd) }
     command.iova = try ioas.map(
       .file(start: command.start, size: size), length: command.length,
-      at: command.flags & 1 != 0 ? command.iova : nil, access(command.flags),
-      pages: host.newPages(for: context)
+      at: command.flags & 1 != 0 ? command.iova : nil, access(command.flags), pages: pages
     ) { mapping throws(Errno) in try host.pin(mapping) }
     try argument.store(command)
   }

@@ -34,9 +34,11 @@ final class KVMMachine {
 }
 
 /// A virtual machine of the simulated host.
-final class KVMMachineFile: OpenFile {
+class KVMMachineFile: OpenFile {
   let kind = "kvm machine"
   private let machine = KVMMachine()
+
+  func answers(_ request: UInt, _ argument: UserArgument) -> Bool { true }
 
   func control(
     _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
@@ -60,6 +62,37 @@ final class KVMMachineFile: OpenFile {
     command.fd = UInt32(bitPattern: try host.files.add(device, named: "kvm-vfio"))
     machine.device = device
     try argument.store(command)
+  }
+}
+
+/// `/dev/kvm` of the real host, on a simulated host that runs guests.
+final class RealKVMModuleFile: OpenFile {
+  let kind = "kvm of the real host"
+
+  func answers(_ request: UInt, _ argument: UserArgument) -> Bool { false }
+
+  func control(
+    _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
+  ) throws(Errno) -> Int32 {
+    throw .enotty
+  }
+
+  func made(_ descriptor: Int32, by request: UInt, on host: SimulatedHost) {
+    guard request == UInt(KVM_CREATE_VM) else { return }
+    host.files.add(RealKVMMachineFile(), as: descriptor)
+  }
+}
+
+/// A machine of the real KVM: only its VFIO device is simulated, since the files that it is told of
+/// are.
+final class RealKVMMachineFile: KVMMachineFile {
+  override func answers(_ request: UInt, _ argument: UserArgument) -> Bool {
+    guard request == UInt(KVM_CREATE_DEVICE) else { return false }
+    do throws(Errno) {
+      return try argument.load(kvm_create_device.self).type == UInt32(KVM_DEV_TYPE_VFIO)
+    } catch {
+      return false
+    }
   }
 }
 

@@ -1,3 +1,5 @@
+internal import CLinux
+internal import Glibc
 internal import SystemPackage
 
 /// Pages that are locked for users, counted against what the caller may lock (8.4 of the contract).
@@ -48,10 +50,35 @@ final class UserPages {
   private let memory: LockedMemory
   /// Page numbers, one range for each mapping that has its pages locked.
   private var locked: [ClosedRange<UInt64>] = []
+  /// The memory file that the pages are of; nil for memory of the process.
+  private(set) var file: File?
+
+  /// A memory file, kept open by a duplicate of the caller's descriptor.
+  struct File {
+    var descriptor: Int32
+    /// Bytes, a power of two.
+    var pageSize: UInt64
+  }
 
   init(_ memory: LockedMemory, account: LockedMemory.Account) {
     self.memory = memory
     self.account = account
+  }
+
+  deinit {
+    if let file { _ = clinux_close(file.descriptor) }
+  }
+
+  /// Notes the memory file whose pages these are.
+  func hold(_ descriptor: Int32) {
+    var status = stat()
+    guard file == nil, unsafe fstat(descriptor, &status) == 0 else { return }
+    let copy = clinux_dup(descriptor)
+    guard copy >= 0 else { return }
+    // A file of huge pages says their size here and takes mappings of whole ones only.
+    let block = UInt64(clamping: status.st_blksize)
+    file = File(
+      descriptor: copy, pageSize: block.nonzeroBitCount == 1 ? max(4096, block) : 4096)
   }
 
   /// Locks a range of bytes. Throws `ENOMEM` above the limit.

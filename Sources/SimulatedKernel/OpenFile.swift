@@ -6,13 +6,25 @@ protocol OpenFile: AnyObject {
   /// The word for it in messages.
   var kind: String { get }
 
+  /// Whether the file answers a call itself; others go to the real host, without the lock.
+  func answers(_ request: UInt, _ argument: UserArgument) -> Bool
+
   func control(
     _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
   ) throws(Errno) -> Int32
 
+  /// A call that the real host answered gave a descriptor or another number.
+  func made(_ descriptor: Int32, by request: UInt, on host: SimulatedHost)
+
   func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8]
 
   func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int
+
+  /// Reads from a file that has no offset, such as a queue of events (`read(2)`).
+  func read(_ count: Int, on host: SimulatedHost) throws(Errno) -> [UInt8]
+
+  /// Writes to a file that has no offset (`write(2)`).
+  func write(_ bytes: [UInt8], on host: SimulatedHost) throws(Errno) -> Int
 
   /// Maps a part of the file and gives the address. The mapping is the caller's to count.
   func map(_ request: MappingRequest, on host: SimulatedHost) throws(Errno) -> UInt
@@ -25,6 +37,10 @@ protocol OpenFile: AnyObject {
 }
 
 extension OpenFile {
+  func answers(_ request: UInt, _ argument: UserArgument) -> Bool { true }
+
+  func made(_ descriptor: Int32, by request: UInt, on host: SimulatedHost) {}
+
   func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
     throw .einval
   }
@@ -32,6 +48,11 @@ extension OpenFile {
   func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
     throw .einval
   }
+
+  // The model keeps no position of a file that has offsets.
+  func read(_ count: Int, on host: SimulatedHost) throws(Errno) -> [UInt8] { throw .einval }
+
+  func write(_ bytes: [UInt8], on host: SimulatedHost) throws(Errno) -> Int { throw .einval }
 
   func closed(on host: SimulatedHost) {}
 
@@ -45,6 +66,9 @@ extension OpenFile {
 /// An eventfd made through the seam: the descriptor itself is real.
 final class EventFile: OpenFile {
   let kind = "eventfd"
+  private let descriptor: Int32
+
+  init(_ descriptor: Int32) { self.descriptor = descriptor }
 
   func control(
     _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
@@ -53,14 +77,16 @@ final class EventFile: OpenFile {
   }
 
   func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
-    throw Errno(rawValue: 29)
+    throw .espipe
   }
 
   func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
-    throw Errno(rawValue: 29)
+    throw .espipe
   }
 
-  func closed(on host: SimulatedHost) {}
+  func closed(on host: SimulatedHost) {
+    for device in host.devices { device.eventClosed(descriptor) }
+  }
 }
 
 /// A file of the simulated sysfs, read as it was when it was opened.

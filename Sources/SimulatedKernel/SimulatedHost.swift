@@ -23,14 +23,20 @@ final class SimulatedHost {
   private var bindings = 0
   private var reported: Set<String> = []
   private let report: @Sendable (String) -> Void
+  /// `/dev/kvm` is the real host's.
+  private let runsGuests: Bool
   /// The sysfs that was last asked for, and how many changes it shows.
   private var sysfsOfThen: (tree: SysfsTree, changes: Int)?
   private var deviceChanges = 0
   /// An eventfd that users signal was set since this was last looked at.
   var hasNewWatchedEvent = false
 
-  init(_ description: HostDescription, report: @escaping @Sendable (String) -> Void) {
+  init(
+    _ description: HostDescription, runsGuests: Bool,
+    report: @escaping @Sendable (String) -> Void
+  ) {
     self.description = description
+    self.runsGuests = runsGuests
     self.report = report
     parameters = ModuleParameters(
       type1AllowsUnsafeInterrupts: description.type1AllowsUnsafeInterrupts,
@@ -101,7 +107,12 @@ final class SimulatedHost {
       contexts.append(context)
       return descriptor
     }
-    if path == "/dev/kvm" { return try files.add(KVMModuleFile(), named: path) }
+    if path == "/dev/kvm" {
+      guard runsGuests else { return try files.add(KVMModuleFile(), named: path) }
+      let descriptor = try LinuxKernel().open(path, access)
+      files.add(RealKVMModuleFile(), as: descriptor)
+      return descriptor
+    }
     if path == "/dev/vfio/vfio" { return try files.add(VFIOContainer(), named: path) }
     if path.hasPrefix("/dev/vfio/devices/vfio") {
       let number = path.dropFirst("/dev/vfio/devices/vfio".count)
@@ -184,22 +195,15 @@ final class SimulatedHost {
     }
     try group.ownership.claim(for: context, whileDriversUseIt: driversUseDMA(of: group))
     context.retain()
-    var made: BoundDevice?
-    _ = context.add { identifier in
-      let bound = BoundDevice(identifier: identifier, device: device, context: context)
-      made = bound
-      return .device(bound)
-    }
-    guard let made else { throw .enomem }
-    device.binding = made
-    return made
+    let bound = context.addDevice(.function(device))
+    device.binding = bound
+    return bound
   }
 
   /// Ends all claims of a bound device and its object.
   func unbind(_ bound: BoundDevice) {
-    bound.context.detachAll(bound)
-    bound.context.remove(bound.identifier)
-    bound.device.binding = nil
+    bound.context.removeDevice(bound)
+    if case .function(let device) = bound.device { device.binding = nil }
     bound.group.ownership.release()
     release(bound.context)
   }
@@ -354,7 +358,7 @@ final class SimulatedHost {
       return
     }
     EventDescriptor.drain(event)
-    for device in devices { device.writeValues(signalledBy: identity) }
+    for device in devices { device.writeValues(signalledBy: identity, on: self) }
   }
 
   // MARK: Messages and introspection
@@ -362,10 +366,13 @@ final class SimulatedHost {
   /// Says once for each kind of file and command that it is not modelled, and gives `ENOTTY`.
   func notModelled(_ kind: String, _ request: UInt) -> Errno {
     let name = "\(kind) command 0x\(String(request, radix: 16))"
-    if reported.insert(name).inserted {
-      report("simulated kernel: \(name) is not modelled, answering ENOTTY")
-    }
+    reportOnce(of: name, "\(name) is not modelled, answering ENOTTY")
     return .enotty
+  }
+
+  /// Reports what has to be said once about a subject.
+  func reportOnce(of subject: String, _ text: String) {
+    if reported.insert(subject).inserted { report("simulated kernel: \(text)") }
   }
 
   /// What is still held, one line each; empty when nothing is.
@@ -376,10 +383,17 @@ final class SimulatedHost {
       for identifier in context.objects.keys.sorted() {
         switch context.objects[identifier] {
         case .ioas(let ioas): lines.append("ioas \(identifier): \(ioas.mappings.count) mappings")
-        case .device(let bound): lines.append("device \(identifier): \(bound.device.address)")
+        case .device(let bound):
+          if case .function(let device) = bound.device {
+            lines.append("device \(identifier): \(device.address)")
+          }
         case .table: lines.append("page table \(identifier)")
         case .faults: lines.append("fault queue \(identifier)")
-        case nil: break
+        case .virtualIOMMU: lines.append("virtual IOMMU \(identifier)")
+        case .virtualDevice: lines.append("virtual device \(identifier)")
+        case .events: lines.append("virtual event queue \(identifier)")
+        case .mock: lines.append("mock device \(identifier)")
+        case .tombstone, nil: break
         }
       }
     }

@@ -121,6 +121,18 @@ extension SimulatedKernel {
     }
   }
 
+  /// Reports page requests of a function that belong together, all of one PASID; says whether a fault
+  /// queue took them. The kernel answers others itself.
+  @discardableResult
+  package func reportPageRequests(
+    of address: PCIAddress, _ requests: [PageRequest]
+  ) throws(Errno) -> Bool {
+    try change { host throws(Errno) in
+      _ = try host.existing(address)
+      return host.device(at: address)?.binding?.report(requests) ?? false
+    }
+  }
+
   /// How often a function was reset, whatever the method.
   package func resetCount(of address: PCIAddress) throws(Errno) -> Int {
     try change { host throws(Errno) in try host.existing(address).resetCount }
@@ -133,6 +145,11 @@ extension SimulatedKernel {
     try change { host throws(Errno) in
       try host.existing(address).config.set([value], at: offset)
     }
+  }
+
+  /// The first DMA faults of a function since the host was built, at most 64.
+  package func dmaFaults(of address: PCIAddress) throws(Errno) -> [DMAFault] {
+    try change { host throws(Errno) in try host.existing(address).faults }
   }
 
   /// The hardware's own config space of a function.

@@ -6,20 +6,21 @@ package import SystemPackage
 /// A Linux host built from a description: the same calls, structures, errnos and order of checks as
 /// Linux 7.2, for its PCI functions, VFIO and iommufd.
 ///
-/// `/sys`, `/dev/vfio`, `/dev/iommu` and `/dev/kvm` are the simulated host's; machines of its KVM only
-/// know the VFIO device. Every other path is the real host's. One lock holds all state.
+/// `/sys`, `/dev/vfio`, `/dev/iommu` and `/dev/kvm` are the simulated host's. Machines of its KVM only
+/// know the VFIO device, unless the host runs guests: then KVM is the real one, all but its VFIO
+/// device. Every other path is the real host's. One lock holds all state.
 package final class SimulatedKernel: HostKernel {
   private let locked: LockedHost
   private let real = LinuxKernel()
   private let watcher = EventWatcher()
 
-  /// Builds the host. `report` gets one line for each command that is not modelled; it is called with
-  /// the lock held.
+  /// Builds the host. `report` gets one line for each command that is not modelled and for each
+  /// function's first DMA fault; it is called with the lock held.
   package init(
-    _ description: HostDescription,
+    _ description: HostDescription, runsGuests: Bool = false,
     report: @escaping @Sendable (String) -> Void = SimulatedKernel.reportOnStandardError
   ) {
-    locked = LockedHost(description, report: report)
+    locked = LockedHost(description, runsGuests: runsGuests, report: report)
   }
 
   deinit {
@@ -54,7 +55,7 @@ package final class SimulatedKernel: HostKernel {
 
   package func makeEventDescriptor() throws(Errno) -> Int32 {
     let descriptor = try EventDescriptor.make()
-    locked.state.withLock { $0.files.add(EventFile(), as: descriptor) }
+    locked.state.withLock { $0.files.add(EventFile(descriptor), as: descriptor) }
     return descriptor
   }
 
@@ -65,8 +66,8 @@ package final class SimulatedKernel: HostKernel {
   ) throws(Errno) -> Int32 {
     let bytes = UserMemory.bytes(of: argument)
     let answer: Answer? = locked.state.withLock { host in
-      guard let file = host.files[descriptor] else { return nil }
       var argument = UserArgument(bytes: bytes)
+      guard let file = host.files[descriptor], file.answers(request, argument) else { return nil }
       let result = Self.attempt { () throws(Errno) in
         try file.control(request, &argument, on: host)
       }
@@ -83,15 +84,25 @@ package final class SimulatedKernel: HostKernel {
   package func control(
     _ descriptor: Int32, _ request: UInt, value: UInt
   ) throws(Errno) -> Int32 {
+    // No file of the model enters a guest, so entries and exits are spared the lock.
+    guard request != Self.runVirtualCPU else {
+      return try real.control(descriptor, request, value: value)
+    }
     let answer: Answer? = locked.state.withLock { host in
-      guard let file = host.files[descriptor] else { return nil }
       var argument = UserArgument(address: UInt64(value))
+      guard let file = host.files[descriptor], file.answers(request, argument) else { return nil }
       let result = Self.attempt { () throws(Errno) in
         try file.control(request, &argument, on: host)
       }
       return Answer(bytes: [], result: result, hasNewWatchedEvent: host.takeNewWatchedEvent())
     }
-    guard let answer else { return try real.control(descriptor, request, value: value) }
+    guard let answer else {
+      let result = try real.control(descriptor, request, value: value)
+      locked.state.withLock { host in
+        host.files[descriptor]?.made(result, by: request, on: host)
+      }
+      return result
+    }
     if answer.hasNewWatchedEvent { watcher.wake(locked) }
     return try answer.result.get()
   }
@@ -126,6 +137,30 @@ package final class SimulatedKernel: HostKernel {
     return try result.get()
   }
 
+  package func read(
+    _ descriptor: Int32, into buffer: inout MutableRawSpan
+  ) throws(Errno) -> Int {
+    let count = buffer.byteCount
+    let result: Result<[UInt8], Errno>? = locked.state.withLock { host in
+      guard let file = host.files[descriptor], !(file is EventFile) else { return nil }
+      return Self.attempt { () throws(Errno) in try file.read(count, on: host) }
+    }
+    guard let result else { return try real.read(descriptor, into: &buffer) }
+    let bytes = try result.get()
+    UserMemory.copy(bytes, into: &buffer)
+    return bytes.count
+  }
+
+  package func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int {
+    let bytes = UserMemory.bytes(of: buffer)
+    let result: Result<Int, Errno>? = locked.state.withLock { host in
+      guard let file = host.files[descriptor], !(file is EventFile) else { return nil }
+      return Self.attempt { () throws(Errno) in try file.write(bytes, on: host) }
+    }
+    guard let result else { return try real.write(descriptor, from: buffer) }
+    return try result.get()
+  }
+
   package func map(_ request: MappingRequest) throws(Errno) -> UInt {
     guard let descriptor = request.descriptor else { return try MemoryCalls.map(request) }
     return try locked.state.withLock { host throws(Errno) in
@@ -137,6 +172,9 @@ package final class SimulatedKernel: HostKernel {
   package func unmap(address: UInt, length: Int) {
     locked.state.withLock { $0.unmap(address: address, length: length) }
   }
+
+  /// `KVM_RUN`.
+  private static let runVirtualCPU: UInt = 0xAE80
 
   private struct Answer {
     var bytes: [UInt8]

@@ -14,7 +14,7 @@ package struct SysfsTree: Sendable {
 
   /// The tree of a host that nobody uses yet.
   package init(of description: HostDescription) {
-    self.init(of: SimulatedHost(description, report: { _ in }))
+    self.init(of: SimulatedHost(description, runsGuests: false, report: { _ in }))
   }
 
   init(of host: SimulatedHost) {

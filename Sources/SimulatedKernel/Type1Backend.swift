@@ -8,6 +8,8 @@ final class Type1Backend {
     var iova: ClosedRange<UInt64>
     var address: UInt64
     var hasAddress = true
+    var isReadable: Bool
+    var isWritable: Bool
     /// Pages that are charged for it.
     var lockedPages: UInt64
 
@@ -108,7 +110,11 @@ final class Type1Backend {
     try memory.charge(pages, to: .process)
     let index = mappings.firstIndex { $0.iova.lowerBound > last } ?? mappings.count
     mappings.insert(
-      Mapping(iova: command.iova...last, address: command.vaddr, lockedPages: pages), at: index)
+      Mapping(
+        iova: command.iova...last, address: command.vaddr,
+        isReadable: command.flags & UInt32(VFIO_DMA_MAP_FLAG_READ) != 0,
+        isWritable: command.flags & UInt32(VFIO_DMA_MAP_FLAG_WRITE) != 0, lockedPages: pages),
+      at: index)
   }
 
   private func setAddress(_ address: UInt64, of range: ClosedRange<UInt64>) throws(Errno) {

@@ -44,6 +44,7 @@ extension VFIODevice {
     if config.disablesInterrupt != disabledInterrupt { interruptDisableChanged() }
     performOrders(bytes, at: offset, on: host)
     updateMappings()
+    interruptsChanged(on: host)
   }
 
   /// Memory and I/O decoding are hardware's bits that the kernel also remembers.

@@ -47,9 +47,17 @@ extension VFIODevice {
         _ = clinux_close(event)
         throw .ebusy
       }
-      interrupts.setUnmask(event)
+      interrupts.setUnmask(event, from: events[0])
       host.hasNewWatchedEvent = true
     }
+  }
+
+  /// The user closed an eventfd. The kernel listens to one that unmasks only while it is open, unlike
+  /// those that it signals itself, which it holds on to.
+  func eventClosed(_ descriptor: Int32) {
+    guard interrupts.unmaskOrigin == descriptor, let event = interrupts.unmask else { return }
+    if EventDescriptor.drain(event) { unmaskINTx() }
+    interrupts.setUnmask(nil)
   }
 
   func triggerINTx(_ order: InterruptOrder) throws(Errno) {

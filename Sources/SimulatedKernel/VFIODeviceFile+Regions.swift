@@ -108,7 +108,7 @@ extension VFIODeviceFile {
       let bar = try accessibleBAR(index)
       let clipped = try Self.clip(count, at: position, size: bar.size)
       guard !device.function.isGone else { return Array(repeating: 0xFF, count: clipped) }
-      var bytes = try device.function.memory(bar).read(at: Int(position), count: clipped)
+      var bytes = try device.readBAR(bar, at: Int(position), count: clipped, on: host)
       if let table = device.function.messageTable, table.bar == index {
         for place in bytes.indices where table.range.contains(Int(position) + place) {
           bytes[place] = 0xFF
@@ -131,25 +131,28 @@ extension VFIODeviceFile {
       let bar = try accessibleBAR(index)
       let clipped = try Self.clip(bytes.count, at: position, size: bar.size)
       guard !device.function.isGone else { return clipped }
-      try store(bytes.prefix(clipped), in: bar, at: Int(position))
+      try store(bytes.prefix(clipped), in: bar, at: Int(position), on: host)
       return clipped
     default: throw .einval
     }
   }
 
   /// Writes around the MSI-X table, whose bytes take nothing.
-  private func store(_ bytes: ArraySlice<UInt8>, in bar: HostBAR, at position: Int) throws(Errno) {
-    let memory = try device.function.memory(bar)
+  private func store(
+    _ bytes: ArraySlice<UInt8>, in bar: HostBAR, at position: Int, on host: SimulatedHost
+  ) throws(Errno) {
     guard let table = device.function.messageTable, table.bar == bar.index,
       table.range.overlaps(position..<position + bytes.count)
     else {
-      memory.write(bytes, at: position)
-      return
+      return try device.writeBAR(bar, at: position, bytes, on: host)
     }
     let before = max(0, min(bytes.count, table.range.lowerBound - position))
-    if before > 0 { memory.write(bytes.prefix(before), at: position) }
+    if before > 0 { try device.writeBAR(bar, at: position, bytes.prefix(before), on: host) }
     let after = max(0, min(bytes.count, position + bytes.count - table.range.upperBound))
-    if after > 0 { memory.write(bytes.suffix(after), at: position + bytes.count - after) }
+    if after > 0 {
+      try device.writeBAR(
+        bar, at: position + bytes.count - after, bytes.suffix(after), on: host)
+    }
   }
 
   private func accessibleBAR(_ index: Int) throws(Errno) -> HostBAR {
@@ -192,8 +195,9 @@ extension VFIODeviceFile {
 }
 
 extension HostBAR {
-  /// A memory BAR of a page or more can be mapped; a smaller one shares its page with others.
-  var isMappable: Bool { kind != .io && size >= 4096 }
+  /// A memory BAR of a page or more can be mapped, unless all of it is registers of a model; a
+  /// smaller one shares its page with others.
+  var isMappable: Bool { kind != .io && size >= 4096 && sparseAreas != [] }
 }
 
 extension FunctionState {

@@ -39,7 +39,9 @@ final class VFIODeviceFile: OpenFile {
     case UInt(VFIO_DEVICE_GET_INFO): try info(&argument)
     case UInt(VFIO_DEVICE_GET_REGION_INFO): try regionInfo(&argument)
     case UInt(VFIO_DEVICE_GET_IRQ_INFO): try interruptInfo(&argument)
-    case UInt(VFIO_DEVICE_SET_IRQS): return try setInterrupts(argument, on: host)
+    case UInt(VFIO_DEVICE_SET_IRQS):
+      defer { device.interruptsChanged(on: host) }
+      return try setInterrupts(argument, on: host)
     case UInt(VFIO_DEVICE_RESET): try resetFunction(on: host)
     case UInt(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO): try hotResetInfo(&argument, on: host)
     case UInt(VFIO_DEVICE_PCI_HOT_RESET): try hotReset(argument, on: host)

@@ -18,6 +18,16 @@ extension TraceEvent {
       "VFIO_DEVICE_GET_IRQ_INFO failure: %s",
       proposal: TraceForm(
         "vfio_populate_device_get_irq_info_failure", "VFIO_DEVICE_GET_IRQ_INFO failure: %s")),
+    TraceDefinition(
+      .vfioPciEmulatedVendorId, "vfio_pci_emulated_vendor_id", "%s 0x%04x"),
+    TraceDefinition(
+      .vfioPciEmulatedDeviceId, "vfio_pci_emulated_device_id", "%s 0x%04x"),
+    TraceDefinition(
+      .vfioPciEmulatedSubVendorId, "vfio_pci_emulated_sub_vendor_id", "%s 0x%04x"),
+    TraceDefinition(
+      .vfioPciEmulatedSubDeviceId, "vfio_pci_emulated_sub_device_id", "%s 0x%04x"),
+    TraceDefinition(
+      .vfioPciEmulatedClassCode, "vfio_pci_emulated_class_code", "%s 0x%06x"),
     TraceDefinition(.vfioPciSizeRom, "vfio_pci_size_rom", "%s ROM size 0x%x"),
     TraceDefinition(
       .vfioPciLoadRom, "vfio_pci_load_rom",
@@ -31,6 +41,7 @@ extension TraceEvent {
         "vfio_msix_early_setup", "%s PCI MSI-X CAP @0x%x, BAR %d, offset 0x%lx, entries %d")),
     TraceDefinition(
       .vfioMsixFixup, "vfio_msix_fixup", " (%s) MSI-X region %d mmap fixup [0x%lx - 0x%lx]"),
+    TraceDefinition(.vfioMsixRelo, "vfio_msix_relo", " (%s) BAR %d offset 0x%lx"),
     TraceDefinition(.vfioCheckPcieFlr, "vfio_check_pcie_flr", "%s Supports FLR via PCIe cap"),
     TraceDefinition(.vfioCheckPmReset, "vfio_check_pm_reset", "%s Supports PM reset"),
     TraceDefinition(.vfioCheckAfFlr, "vfio_check_af_flr", "%s Supports FLR via AF cap"),
@@ -51,6 +62,16 @@ extension TraceEvent {
     TraceDefinition(
       .vfioPciIntxEoi, "vfio_pci_intx_eoi", " (%s) EOI",
       proposal: TraceForm("vfio_intx_eoi", " (%s) EOI")),
+
+    TraceDefinition(.vfioMsiEnable, "vfio_msi_enable", " (%s) Enabled %d MSI vectors"),
+    TraceDefinition(.vfioMsiDisable, "vfio_msi_disable", " (%s)"),
+    TraceDefinition(.vfioMsiInterrupt, "vfio_msi_interrupt", " (%s) vector %d 0x%lx/0x%x"),
+    TraceDefinition(.vfioMsixEnable, "vfio_msix_enable", " (%s)"),
+    TraceDefinition(.vfioMsixDisable, "vfio_msix_disable", " (%s)"),
+    TraceDefinition(.vfioMsixVectorDoUse, "vfio_msix_vector_do_use", " (%s) vector %d used"),
+    TraceDefinition(.vfioMsixVectorRelease, "vfio_msix_vector_release", " (%s) vector %d released"),
+    TraceDefinition(.vfioMsixPbaEnable, "vfio_msix_pba_enable", " (%s)"),
+    TraceDefinition(.vfioMsixPbaDisable, "vfio_msix_pba_disable", " (%s)"),
 
     TraceDefinition(.vfioDeviceResetHandler, "vfio_device_reset_handler", ""),
     TraceDefinition(.vfioPciReset, "vfio_pci_reset", " (%s)"),

@@ -5,12 +5,18 @@ public enum TraceEvent: Int, CaseIterable, Sendable {
   case vfioMdev
   case vfioPciPopulateDeviceConfig
   case vfioPciPopulateDeviceGetIrqInfoFailure
+  case vfioPciEmulatedVendorId
+  case vfioPciEmulatedDeviceId
+  case vfioPciEmulatedSubVendorId
+  case vfioPciEmulatedSubDeviceId
+  case vfioPciEmulatedClassCode
   case vfioPciSizeRom
   case vfioPciLoadRom
   case vfioRomRead
   case vfioMsiSetup
   case vfioMsixEarlySetup
   case vfioMsixFixup
+  case vfioMsixRelo
   case vfioCheckPcieFlr
   case vfioCheckPmReset
   case vfioCheckAfFlr
@@ -25,6 +31,16 @@ public enum TraceEvent: Int, CaseIterable, Sendable {
   case vfioIntxUpdate
   case vfioIntxInterrupt
   case vfioPciIntxEoi
+
+  case vfioMsiEnable
+  case vfioMsiDisable
+  case vfioMsiInterrupt
+  case vfioMsixEnable
+  case vfioMsixDisable
+  case vfioMsixVectorDoUse
+  case vfioMsixVectorRelease
+  case vfioMsixPbaEnable
+  case vfioMsixPbaDisable
 
   case vfioDeviceResetHandler
   case vfioPciReset

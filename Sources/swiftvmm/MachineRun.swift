@@ -48,7 +48,8 @@ struct MachineRun {
     let machine: Machine
     do throws(MachineError) {
       machine = try Machine(
-        configuration, on: kernel, tracer: tracer, diagnostics: diagnostics)
+        configuration, on: kernel, tracer: tracer, diagnostics: diagnostics,
+        announce: { Output.standard($0 + "\n") })
     } catch {
       throw RunFailure(error)
     }

@@ -88,6 +88,14 @@ import Testing
       let name = "test"
       let hasResampleIRQFD = false
       let memoryFailure: AcceleratorError? = nil
+      let hasMessageRoutes = false
+      func addMSIRoute(_ message: MSIMessage) -> UInt32 { 0 }
+      func updateMSIRoute(_ gsi: UInt32, _ message: MSIMessage) {}
+      func removeMSIRoute(_ gsi: UInt32) {}
+      func commitRoutes() {}
+      func assignIRQFD(trigger: Int32, gsi: UInt32) {}
+      func deassignIRQFD(trigger: Int32, gsi: UInt32) {}
+      func signal(_ message: MSIMessage) {}
       func assignResampleIRQFD(
         trigger: Int32, resample: Int32, gsi: UInt32
       ) throws(Errno) { throw .noFunction }

@@ -1,4 +1,6 @@
 import CommandLine
+import Hypervisor
+import PCI
 import PCI
 import TestSupport
 import Testing
@@ -8,7 +10,7 @@ import Testing
     let configuration = try configuration()
     #expect(configuration == Configuration())
     #expect(configuration.memorySize == 128 << 20)
-    #expect(configuration.accelerators == [.kvm])
+    #expect(configuration.accelerators == [.kvm()])
     #expect(configuration.flow == .qemu11)
     #expect(configuration.trace.destination == nil)
   }
@@ -35,13 +37,13 @@ import Testing
     #expect(configuration.qtest?.endpoint == .unixServer(path: "/tmp/qtest"))
     #expect(configuration.iommufds.map(\.id) == ["iommufd0"])
     #expect(configuration.iommufds.map(\.optionText) == ["-object iommufd,id=iommufd0"])
-    #expect(configuration.devices.map(\.source.name) == ["0000:81:00.0", "0000:81:00.1"])
-    #expect(configuration.devices.map(\.properties.iommufd) == ["iommufd0", "iommufd0"])
-    #expect(configuration.devices.map(\.properties.id) == ["f0", nil])
-    #expect(configuration.devices.map(\.properties.address?.devfn) == [0x20, 0x28])
-    #expect(configuration.devices.map(\.properties.rom) == [.none, .host])
+    #expect(configuration.functions.map(\.source.name) == ["0000:81:00.0", "0000:81:00.1"])
+    #expect(configuration.functions.map(\.properties.iommufd) == ["iommufd0", "iommufd0"])
+    #expect(configuration.functions.map(\.properties.id) == ["f0", nil])
+    #expect(configuration.functions.map(\.properties.address?.devfn) == [0x20, 0x28])
+    #expect(configuration.functions.map(\.properties.rom) == [.none, .host])
     #expect(
-      configuration.devices.map(\.optionText) == [
+      configuration.functions.map(\.optionText) == [
         "-device vfio-pci,host=0000:81:00.0,iommufd=iommufd0,id=f0,addr=04.0,romfile=",
         "-device vfio-pci,host=81:00.1,iommufd=iommufd0,addr=5",
       ])
@@ -60,6 +62,66 @@ import Testing
     let one = try configuration("-m", "64", "-S", "-vfio-flow", "iommufd-rfcv3")
     let two = try configuration("--m", "64", "--S", "--vfio-flow", "iommufd-rfcv3")
     #expect(one == two)
+  }
+
+  @Test(
+    arguments: [
+      ("1", [1, 1, 1, 1]), ("4", [4, 1, 4, 1]), ("4,threads=2", [4, 1, 2, 2]),
+      ("4,sockets=2", [4, 2, 2, 1]), ("cores=3,sockets=2", [6, 2, 3, 1]),
+      ("8,cores=2,threads=2", [8, 2, 2, 2]), ("maxcpus=2", [2, 1, 2, 1]),
+    ] as [(String, [Int])])
+  func processorsAreSharedOutPreferringCores(text: String, expected: [Int]) throws {
+    let topology = try configuration("-smp", text).processors
+    #expect(
+      [topology.count, topology.sockets, topology.cores, topology.threads] == expected)
+  }
+
+  @Test func theProcessorIsAModelWithChanges() throws {
+    let model = try configuration("-cpu", "host,-avx,x2apic=off").processorModel
+    #expect(model.base == .host)
+    #expect(model.changes.map(\.name) == ["avx", "x2apic"])
+    #expect(model.changes.map(\.isOn) == [false, false])
+  }
+
+  @Test func guestCodeIsNamedByThreeOptions() throws {
+    let kernel = try #require(
+      try configuration("-append", "console=ttyS0", "-kernel", "bzImage", "-initrd", "i.gz").kernel)
+    #expect(kernel.path == "bzImage")
+    #expect(kernel.initrd == "i.gz")
+    #expect(kernel.commandLine == "console=ttyS0")
+  }
+
+  @Test func interruptControllersAreWhereTheLastOptionPutsThem() throws {
+    #expect(try configuration().interruptController == .kernel)
+    #expect(try configuration("-M", "q35,kernel-irqchip=split").interruptController == .split)
+    #expect(
+      try configuration("-M", "kernel-irqchip=split", "-accel", "kvm,kernel-irqchip=on")
+        .interruptController == .kernel)
+  }
+
+  @Test func whatFollowsAnEndIsSetByEitherForm() throws {
+    let actions = try configuration("-no-reboot", "-action", "shutdown=pause,panic=none").actions
+    #expect(actions.reboot == .shutdown)
+    #expect(actions.shutdown == .pause)
+    #expect(actions.panic == .none)
+    #expect(try configuration("-no-shutdown").actions.shutdown == .pause)
+  }
+
+  @Test func rootPortsMakeBuses() throws {
+    let devices = try configuration(
+      "-device", "pcie-root-port,id=rp1,chassis=1,slot=0x10,x-speed=8,addr=1c.1,hotplug=off",
+      "-device", "vfio-pci,host=1:2.3,bus=rp1", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"
+    ).devices
+    guard case .rootPort(let port) = devices[0], case .vfioPCI(let function) = devices[1],
+      case .debugExit(let exit) = devices[2]
+    else {
+      Issue.record("\(devices)")
+      return
+    }
+    #expect(port.properties.options.slot == 16 && port.properties.options.speed == .gen3)
+    #expect(!port.properties.options.isHotPluggable && port.properties.address?.devfn == 0xe1)
+    #expect(function.properties.bus == "rp1")
+    #expect(exit.properties.base == 0xf4 && exit.properties.size == 4)
   }
 
   @Test func memoryAcceptsKeyAndMerges() throws {
@@ -82,9 +144,9 @@ import Testing
   @Test func acceleratorsComeFromEitherOption() throws {
     #expect(
       try configuration("-accel", "qtest,irqfd=off", "-accel", "kvm").accelerators
-        == [.qtest(irqfd: .off), .kvm])
+        == [.qtest(irqfd: .off), .kvm()])
     #expect(
-      try configuration("-M", "q35,accel=kvm:qtest").accelerators == [.kvm, .qtest(irqfd: .auto)])
+      try configuration("-M", "q35,accel=kvm:qtest").accelerators == [.kvm(), .qtest(irqfd: .auto)])
     #expect(
       try configuration("-M", "type=q35", "-machine", "accel=qtest").accelerators
         == [.qtest(irqfd: .auto)])
@@ -93,7 +155,7 @@ import Testing
   }
 
   @Test func deviceDefaultsAreQEMUs() throws {
-    let device = try #require(try configuration("-device", "vfio-pci,host=1:2.3").devices.first)
+    let device = try #require(try configuration("-device", "vfio-pci,host=1:2.3").functions.first)
     let properties = device.properties
     #expect(properties.romBAR == -1)
     #expect(properties.intxMmapTimeout == 1100)
@@ -112,7 +174,7 @@ import Testing
         addr=0x1f.0x7,multifunction=yes,romfile=a,,b.rom,rombar=1,x-no-mmap=y,x-no-kvm-intx=true,\
         x-intx-mmap-timeout-ms=0x10,id=a.b-c_9
         """
-      ).devices.first)
+      ).functions.first)
     let properties = device.properties
     #expect(device.source == .sysfsPath("/sys/devices/pci0/0000:81:00.0/"))
     #expect(device.source.name == "0000:81:00.0")
@@ -130,35 +192,36 @@ import Testing
   @Test func objectMayFollowTheDeviceThatLinksToIt() throws {
     let configuration = try configuration(
       "-device", "vfio-pci,host=1:2.3,iommufd=late", "-object", "iommufd,id=late,fd=9")
-    #expect(configuration.devices.map(\.properties.iommufd) == ["late"])
+    #expect(configuration.functions.map(\.properties.iommufd) == ["late"])
     #expect(configuration.iommufds.map(\.descriptor) == [9])
   }
 
   @Test func lastValueOfAPropertyWinsAndEarlierOnesAreNotRead() throws {
     let device = try #require(
       try configuration("-device", "vfio-pci,host=zz,x-no-mmap=maybe,host=1:2.3,x-no-mmap=on")
-        .devices.first)
+        .functions.first)
     #expect(device.source == .address(try #require(PCIAddress("1:2.3"))))
     #expect(device.properties.noMmap)
   }
 
   @Test func emptyLinkSelectsTheGroupBackEnd() throws {
     #expect(
-      try configuration("-device", "vfio-pci,host=1:2.3,iommufd=").devices.map(\.properties.iommufd)
+      try configuration("-device", "vfio-pci,host=1:2.3,iommufd=").functions.map(
+        \.properties.iommufd)
         == [nil])
   }
 
   @Test func romBARZeroHidesTheROMFile() throws {
     #expect(
-      try configuration("-device", "vfio-pci,host=1:2.3,romfile=x,rombar=0").devices
+      try configuration("-device", "vfio-pci,host=1:2.3,romfile=x,rombar=0").functions
         .map(\.properties.rom) == [.none])
   }
 
   @Test func shortBooleansWarnInQEMUsWords() throws {
     let configuration = try configuration(
       "-device", "vfio-pci,host=1:2.3,x-no-mmap,nomultifunction", "-msg", "timestamp")
-    #expect(configuration.devices.map(\.properties.noMmap) == [true])
-    #expect(configuration.devices.map(\.properties.multifunction) == [false])
+    #expect(configuration.functions.map(\.properties.noMmap) == [true])
+    #expect(configuration.functions.map(\.properties.multifunction) == [false])
     #expect(
       configuration.warnings.map { $0.text(program: "swiftvmm") } == [
         """

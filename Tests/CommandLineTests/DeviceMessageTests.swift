@@ -30,7 +30,8 @@ import Testing
     Complaint(
       "-device", "nosuch",
       is: """
-        -device nosuch: 'nosuch' is not a valid device model name; use 'vfio-pci'
+        -device nosuch: 'nosuch' is not a valid device model name; choose from 'pcie-root-port', \
+        'isa-debug-exit', 'pvpanic', 'vfio-pci'
         """),
     Complaint(
       "-device", "vfio_pci",
@@ -41,7 +42,8 @@ import Testing
     Complaint(
       "-device", "nosuch,help",
       is: """
-        -device nosuch,help: Device 'nosuch' not found; use 'vfio-pci'
+        -device nosuch,help: Device 'nosuch' not found; choose from 'pcie-root-port', \
+        'isa-debug-exit', 'pvpanic', 'vfio-pci'
         """),
     Complaint(
       "-device", "vfio-pci,x-no-mmap=maybe",
@@ -115,7 +117,8 @@ import Testing
     Complaint(
       "-device", ",host=1",
       is: """
-        -device ,host=1: '' is not a valid device model name; use 'vfio-pci'
+        -device ,host=1: '' is not a valid device model name; choose from 'pcie-root-port', \
+        'isa-debug-exit', 'pvpanic', 'vfio-pci'
         """),
     Complaint(
       "-device", "vfio-pci,=1",
@@ -129,10 +132,32 @@ import Testing
         this version; see -device vfio-pci,help
         """),
     Complaint(
-      "-device", "vfio-pci,nox-req",
+      "-device", "vfio-pci,nox-vga",
       is: """
-        -device vfio-pci,nox-req: Property 'vfio-pci.nox-req' is not supported by this \
+        -device vfio-pci,nox-vga: Property 'vfio-pci.nox-vga' is not supported by this \
         version; see -device vfio-pci,help
+        """),
+    Complaint(
+      "-device", "pcie-root-port,id=rp1", "-device", "vfio-pci,host=1:2.3,bus=rp2",
+      is: """
+        -device vfio-pci,host=1:2.3,bus=rp2: Bus 'rp2' not found; did you mean 'rp1'?
+        """),
+    Complaint(
+      "-device", "vfio-pci,host=1:2.3,bus=rp1", "-device", "pcie-root-port,id=rp1",
+      is: """
+        -device vfio-pci,host=1:2.3,bus=rp1: Bus 'rp1' not found; use 'pcie.0'
+        """),
+    Complaint(
+      "-device", "pcie-root-port,chassis=256",
+      is: """
+        -device pcie-root-port,chassis=256: Parameter 'chassis' expects uint8_t; 256 is out of \
+        its range
+        """),
+    Complaint(
+      "-device", "vfio-pci,host=1:2.3,x-msix-relocation=bar6",
+      is: """
+        -device vfio-pci,host=1:2.3,x-msix-relocation=bar6: Parameter 'x-msix-relocation' does not \
+        accept value 'bar6'; did you mean 'bar0'?
         """),
     Complaint(
       "-device", "{\"driver\":\"vfio-pci\"}",

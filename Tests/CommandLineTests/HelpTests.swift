@@ -28,7 +28,12 @@ import Testing
   @Test func deviceListLooksLikeQEMUs() {
     #expect(
       HelpTopic.devices(named: nil).text(program: "swiftvmm") == """
+        Controller/Bridge/Hub devices:
+        name "pcie-root-port", bus PCI, desc "PCI Express Root Port"
+
         Misc devices:
+        name "isa-debug-exit", bus ISA
+        name "pvpanic", bus ISA
         name "vfio-pci", bus PCI, desc "VFIO-based PCI device assignment"
 
         """)

@@ -35,9 +35,9 @@ import Testing
         -device=x: invalid option; did you mean '-device'?
         """),
     Complaint(
-      "-cpu", "host",
+      "-bios", "b",
       is: """
-        -cpu: this option of QEMU is not supported by this version; see -help
+        -bios: this option of QEMU is not supported by this version; see -help
         """),
     Complaint(
       "-m",
@@ -139,10 +139,10 @@ import Testing
         -M q35,acel=kvm: Property 'q35-machine.acel' not found; did you mean 'accel'?
         """),
     Complaint(
-      "-M", "q35,kernel-irqchip=split",
+      "-M", "q35,kernel-irqchip=off",
       is: """
-        -M q35,kernel-irqchip=split: Property 'q35-machine.kernel-irqchip' is not \
-        supported by this version; see -machine q35,help
+        -M q35,kernel-irqchip=off: Parameter 'kernel-irqchip' does not accept value 'off'; did \
+        you mean 'on'?
         """),
     Complaint(
       "-M", "q35,accel=tcg",
@@ -165,10 +165,54 @@ import Testing
         -accel kvm,foo=1: Property 'kvm-accel.foo' not found; see -accel kvm,help
         """),
     Complaint(
-      "-accel", "kvm,kernel-irqchip=on",
+      "-accel", "kvm,kernel-irqchip=no",
       is: """
-        -accel kvm,kernel-irqchip=on: Property 'kvm-accel.kernel-irqchip' is not \
-        supported by this version; see -accel kvm,help
+        -accel kvm,kernel-irqchip=no: Parameter 'kernel-irqchip' does not accept value 'no'; did \
+        you mean 'on'?
+        """),
+    Complaint(
+      "-initrd", "i.gz", "-S",
+      is: """
+        -initrd i.gz: -initrd only allowed with -kernel option; add -kernel FILE
+        """),
+    Complaint(
+      "-append", "quiet", "-S",
+      is: """
+        -append quiet: -append only allowed with -kernel option; add -kernel FILE
+        """),
+    Complaint(
+      "-cpu", "hots",
+      is: """
+        -cpu hots: unable to find CPU model 'hots'; did you mean 'host'?
+        """),
+    Complaint(
+      "-cpu", "host,avx=maybe",
+      is: """
+        -cpu host,avx=maybe: Parameter 'avx' expects 'on' or 'off'
+        """),
+    Complaint(
+      "-smp", "17",
+      is: """
+        -smp 17: Invalid SMP CPUs 17. The max CPUs supported by machine 'q35' is 16; use -smp 16 \
+        or less
+        """),
+    Complaint(
+      "-smp", "4,sockets=3,cores=1,threads=1",
+      is: """
+        -smp 4,sockets=3,cores=1,threads=1: Invalid CPU topology: product of the hierarchy must \
+        match maxcpus: sockets (3) * cores (1) * threads (1) != maxcpus (4); leave all but one of \
+        the numbers out
+        """),
+    Complaint(
+      "-smp", "2,maxcpus=4",
+      is: """
+        -smp 2,maxcpus=4: cpus (2) below maxcpus (4) is not supported by this version; use -smp 4
+        """),
+    Complaint(
+      "-action", "panic=explode",
+      is: """
+        -action panic=explode: Parameter 'panic' does not accept value 'explode'; choose from \
+        'pause', 'shutdown', 'none', 'exit-failure'
         """),
     Complaint(
       "-accel", "qtest,irqfd=maybe",

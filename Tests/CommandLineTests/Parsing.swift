@@ -34,3 +34,10 @@ func complaint(_ arguments: [String]) -> String? {
     return error.text(program: "swiftvmm")
   }
 }
+
+extension Configuration {
+  /// The assigned functions among the devices.
+  var functions: [VFIOPCIDevice] {
+    devices.compactMap { if case .vfioPCI(let function) = $0 { function } else { nil } }
+  }
+}

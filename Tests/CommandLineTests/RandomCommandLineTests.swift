@@ -86,7 +86,7 @@ import Testing
   private static func checkLinks(_ configuration: Configuration) {
     let ids = configuration.iommufds.map(\.id)
     #expect(Set(ids).count == ids.count)
-    #expect(configuration.devices.allSatisfy { $0.properties.iommufd.map(ids.contains) ?? true })
+    #expect(configuration.functions.allSatisfy { $0.properties.iommufd.map(ids.contains) ?? true })
     #expect(!configuration.accelerators.isEmpty)
     #expect(configuration.memorySize > 0)
     #expect(configuration.memorySize.isMultiple(of: 8192))

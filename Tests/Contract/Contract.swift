@@ -19,6 +19,7 @@ package enum Contract {
     hardware,
     tokens,
     kvmDevice,
+    nesting,
   ]
 
   /// Every case.

@@ -37,6 +37,11 @@ extension ContractHost {
     return try call(iommufd, IOMMU_HWPT_ALLOC, command)[4]
   }
 
+  /// What the IOMMU behind a device calls the type of its information.
+  func hardwareType(_ iommufd: Int32, _ device: UInt32) throws(Errno) -> UInt32 {
+    try call(iommufd, IOMMU_GET_HW_INFO, [40, 0, device, 0, 0, 0, 0, 0, 0, 0])[6]
+  }
+
   @discardableResult
   func map(
     _ iommufd: Int32, _ ioas: UInt32, _ address: UInt64, length: UInt64 = 4096,

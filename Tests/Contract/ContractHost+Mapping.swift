@@ -35,6 +35,36 @@ extension ContractHost {
     var count: UInt32
     var alignment: UInt64
     var failure: Errno?
+
+    /// What lies between and above the ranges, in ascending order.
+    var holes: [ClosedRange<UInt64>] {
+      var holes: [ClosedRange<UInt64>] = []
+      var next: UInt64? = 0
+      for range in list {
+        if let first = next, first < range.lowerBound {
+          holes.append(first...(range.lowerBound - 1))
+        }
+        next = range.upperBound == .max ? nil : range.upperBound + 1
+      }
+      if let next { holes.append(next...(.max)) }
+      return holes
+    }
+
+    /// The first address above the aperture. Where that is all of 64 bits there is none, and it is
+    /// one in the highest hole, which AMD's units have below 2^40.
+    func outsideAperture() throws -> UInt64 {
+      guard let hole = holes.last, !hole.contains(InterruptWindow.first) else {
+        throw ContractSkip("the IOMMU translates every address but interrupts")
+      }
+      return hole.lowerBound
+    }
+  }
+
+  /// An address that no page table of a function's IOMMU can hold.
+  func addressOutsideAperture(of fixture: Fixture) throws -> UInt64 {
+    let space = try space(fixture, isAttached: true)
+    defer { close(space.device.descriptor) }
+    return try ranges(space.iommufd, space.ioas).outsideAperture()
   }
 
   func ranges(
@@ -147,6 +177,3 @@ enum InterruptWindow {
   static let first: UInt64 = 0xFEE0_0000
   static let last: UInt64 = 0xFEEF_FFFF
 }
-
-/// An address that lies above what the page tables of any IOMMU of a host can hold.
-let beyondEveryAperture: UInt64 = 1 << 60

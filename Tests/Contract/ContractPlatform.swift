@@ -50,6 +50,9 @@ package protocol ContractPlatform: AnyObject, Sendable {
   /// Keeps a function's user inside an access to a BAR.
   func withBusyMemory(of function: PCIAddress, _ body: () throws -> Void) throws
 
+  /// Has a function with page requests ask for pages that belong together.
+  func requestPages(of function: PCIAddress, addresses: [UInt64], group: UInt32) throws
+
   /// Holds a function where its reset waits for the hardware.
   func withFunctionReset(of function: PCIAddress, _ body: () throws -> Void) throws
 

@@ -38,6 +38,8 @@ package enum Fixture: String, Sendable, CaseIterable, Comparable {
   case w = "W"
   /// A function behind an IOMMU whose driver tells nothing of it.
   case x = "X"
+  /// A function behind a VT-d unit on whose page tables those of guests can lie.
+  case f = "F"
   /// A function with ATS, and one without in its group.
   case e0 = "E0"
   case e1 = "E1"
@@ -62,6 +64,7 @@ package enum Fixture: String, Sendable, CaseIterable, Comparable {
     case .h: "a function with PASID behind an IOMMU that has it"
     case .w: "a function behind an IOMMU of 39 address bits"
     case .x: "a function behind an IOMMU whose driver tells nothing of it"
+    case .f: "a function behind a VT-d unit that nests"
     case .e0, .e1: "a function with ATS and one without in one IOMMU group"
     case .mock: "the kernel's mock devices of iommufd"
     }

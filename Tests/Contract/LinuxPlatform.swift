@@ -108,6 +108,12 @@ package final class LinuxPlatform: ContractPlatform {
     throw ContractSkip("an access is held inside the kernel only on the simulated host")
   }
 
+  package func requestPages(
+    of function: PCIAddress, addresses: [UInt64], group: UInt32
+  ) throws {
+    throw ContractSkip("a function that asks for pages needs hardware")
+  }
+
   package func withFunctionReset(of function: PCIAddress, _ body: () throws -> Void) throws {
     throw ContractSkip("a function reset that takes its time needs hardware")
   }

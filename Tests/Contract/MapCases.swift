@@ -19,11 +19,12 @@ extension Contract {
       host in
       let space = try host.space(.n, isAttached: true)
       let ranges = try host.ranges(space.iommufd, space.ioas)
-      try expect(ranges.list.count, equals: 2, "ranges")
+      // AMD's units have one hole more, below 2^40.
+      try expect(ranges.list.count >= 2, "ranges: \(ranges.list)")
       try expect(ranges.list[0], equals: 0...(InterruptWindow.first - 1))
       try expect(ranges.list[1].lowerBound, equals: InterruptWindow.last + 1)
-      let size = ranges.list[1].upperBound &+ 1
-      try expect(size.nonzeroBitCount == 1 && size >= 1 << 39, "aperture of \(size) bytes")
+      let last = ranges.list[ranges.list.count - 1].upperBound
+      try expect(last & (last &+ 1) == 0 && last >= 1 << 39 - 1, "aperture to \(last)")
       try expect(ranges.alignment, equals: 4096, "alignment")
     },
     ContractCase("351b", "W attached: IOVA_RANGES → to 2^39-1", [.w]) { host in
@@ -33,11 +34,28 @@ extension Contract {
       let ranges = try host.ranges(space.iommufd, space.ioas)
       try expect(ranges.list.last?.upperBound, equals: (1 << 39) - 1)
     },
+    ContractCase("351c", "mock device: IOVA_RANGES → from 2^24 to 2^31-1, pages of 2 KiB", [.mock])
+    { host in
+      let mock = try host.mock()
+      let ranges = try host.ranges(mock.iommufd, mock.ioas)
+      try expect(
+        ranges.list, equals: [UInt64(MOCK_APERTURE_START)...UInt64(MOCK_APERTURE_LAST)])
+      try expect(ranges.alignment, equals: UInt64(MOCK_PAGE_SIZE), "alignment")
+      // The mock IOMMU's page is smaller than the processor's.
+      let memory = try host.memory()
+      try host.map(mock.iommufd, mock.ioas, memory, length: 2048, at: 0x100_0800)
+      for iova in [0x0FF_F800, 0x100_0400, 0x7FFF_F900, 0x8000_0000] as [UInt64] {
+        try expect(.invalidArgument, "at \(iova)") {
+          try host.map(mock.iommufd, mock.ioas, memory, length: 2048, at: iova)
+        }
+      }
+    },
     ContractCase(352, "N attached: IOVA_RANGES room 0 → EMSGSIZE, count written", [.n]) { host in
       let space = try host.space(.n, isAttached: true)
+      let all = try host.ranges(space.iommufd, space.ioas)
       let ranges = try host.ranges(space.iommufd, space.ioas, room: 0)
       try expect(ranges.failure, equals: .emsgsize)
-      try expect(ranges.count, equals: 2, "count")
+      try expect(ranges.count, equals: UInt32(all.list.count), "count")
       try expect(ranges.alignment, equals: 4096, "alignment")
     },
     ContractCase(353, "N detached: IOVA_RANGES → everything again", [.n]) { host in
@@ -149,9 +167,9 @@ extension Contract {
     ContractCase(370, "N attached: MAP fixed above the aperture → EINVAL", [.n]) { host in
       let space = try host.space(.n, isAttached: true)
       let memory = try host.memory()
-      let last = try host.ranges(space.iommufd, space.ioas).list.last?.upperBound ?? 0
+      let outside = try host.ranges(space.iommufd, space.ioas).outsideAperture()
       try expect(.invalidArgument) {
-        try host.map(space.iommufd, space.ioas, memory, at: last + 1)
+        try host.map(space.iommufd, space.ioas, memory, at: outside)
       }
     },
     ContractCase(371, "N attached: MAP iova + 1 → EINVAL", [.n]) { host in

@@ -72,6 +72,14 @@ package final class SimulatedPlatform: ContractPlatform {
     try body()
   }
 
+  package func requestPages(
+    of function: PCIAddress, addresses: [UInt64], group: UInt32
+  ) throws {
+    let requests = addresses.map { PageRequest(address: $0, permissions: 1, group: group) }
+    try expect(
+      try simulated.reportPageRequests(of: function, requests), "no queue takes page requests")
+  }
+
   package func withFunctionReset(of function: PCIAddress, _ body: () throws -> Void) throws {
     try simulated.setResetting(function, true)
     defer { try? simulated.setResetting(function, false) }

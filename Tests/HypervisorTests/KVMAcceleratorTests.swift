@@ -19,21 +19,43 @@ extension Trait where Self == ConditionTrait {
     #expect(
       kernel.calls == [
         "open /dev/kvm", "GET_API_VERSION 0", "CHECK_EXTENSION 0", "CHECK_EXTENSION 20",
-        "CHECK_EXTENSION 52", "CHECK_EXTENSION 59", "CHECK_EXTENSION a", "CREATE_VM 0",
+        "CHECK_EXTENSION 52", "CHECK_EXTENSION 59", "CHECK_EXTENSION 88", "CHECK_EXTENSION 21",
+        "CHECK_EXTENSION a", "CHECK_EXTENSION 19", "CREATE_VM 0",
         "SET_IDENTITY_MAP_ADDR feffc000 0", "SET_TSS_ADDR feffd000", "CREATE_IRQCHIP 0",
+        "CREATE_PIT2 1" + zeros(15), "SET_GSI_ROUTING 39=39+",
       ])
     #expect(accelerator.name == "kvm" && accelerator.hasResampleIRQFD)
-    #expect(kernel.openDescriptors.count == 1)
+    #expect(kernel.openDescriptors.count == 2)
   }
+
+  @Test func inSplitModeOnlyTheCPUsControllersAreInTheKernel() throws {
+    let kernel = ScriptedKVM()
+    let accelerator = try KVMAccelerator(on: kernel, interruptController: .split)
+    #expect(accelerator.interruptController == .split)
+    #expect(kernel.calls.contains("CHECK_EXTENSION 79"))
+    #expect(kernel.calls.last == "ENABLE_CAP 79 0 18" + zeros(23))
+    #expect(!kernel.calls.contains("CREATE_IRQCHIP 0"))
+    #expect(throws: AcceleratorError(.splitInterruptController, .invalidArgument)) {
+      let failing = ScriptedKVM {
+        $0.failingCall = 13
+        $0.error = .invalidArgument
+      }
+      _ = try KVMAccelerator(on: failing, interruptController: .split)
+    }
+  }
+
+  private func zeros(_ count: Int) -> String { String(repeating: " 0", count: count) }
 
   @Test(
     arguments: zip(
-      0..<11,
+      0..<16,
       [
         .openKVM, .readVersion, .requireCapability("KVM_CAP_IRQCHIP"),
         .requireCapability("KVM_CAP_IRQFD"), .requireCapability("KVM_CAP_IRQFD_RESAMPLE"),
-        .requireCapability("KVM_CAP_DEVICE_CTRL"), .requireCapability("KVM_CAP_NR_MEMSLOTS"),
-        .createVM, .setIdentityMap, .setTaskStateSegment, .createInterruptController,
+        .requireCapability("KVM_CAP_DEVICE_CTRL"), .requireCapability("KVM_CAP_IMMEDIATE_EXIT"),
+        .requireCapability("KVM_CAP_PIT2"), .requireCapability("KVM_CAP_NR_MEMSLOTS"),
+        .requireCapability("KVM_CAP_IRQ_ROUTING"), .createVM, .setIdentityMap,
+        .setTaskStateSegment, .createInterruptController, .createTimer, .setInterruptRoutes,
       ] as [AcceleratorError.Operation]))
   func aCallThatFailsIsNamedAndLeavesNothingOpen(
     call: Int, operation: AcceleratorError.Operation
@@ -63,7 +85,7 @@ extension Trait where Self == ConditionTrait {
 
   @Test func creatingAMachineIsTriedAgainAfterASignal() throws {
     let kernel = ScriptedKVM { state in
-      state.failingCall = 7
+      state.failingCall = 10
       state.error = .interrupted
     }
     _ = try KVMAccelerator(on: kernel)
@@ -111,7 +133,7 @@ extension Trait where Self == ConditionTrait {
         "SET_DEVICE_ATTR group 1 attribute 1 file 42",
         "SET_DEVICE_ATTR group 1 attribute 2 file 41",
       ])
-    #expect(kernel.openDescriptors.count == 2)
+    #expect(kernel.openDescriptors.count == 3)
     accelerator = nil
     #expect(kernel.openDescriptors.isEmpty)
   }
@@ -128,7 +150,7 @@ extension Trait where Self == ConditionTrait {
       try accelerator.addVFIOFile(41)
     }
     try accelerator.addVFIOFile(41)
-    #expect(kernel.openDescriptors.count == 2)
+    #expect(kernel.openDescriptors.count == 3)
   }
 
   // MARK: - Memory slots

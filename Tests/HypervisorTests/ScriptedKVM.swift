@@ -15,6 +15,7 @@ final class ScriptedKVM: HostKernel {
     var version: Int32 = 12
     var absentCapability: Int32?
     var slotCount: Int32 = 32764
+    var routeCount: Int32 = 4096
   }
 
   private let state = Locked(State())
@@ -75,6 +76,14 @@ final class ScriptedKVM: HostKernel {
       let address = UInt(words[4]) | UInt(words[5]) << 32
       let file = unsafe UnsafePointer<Int32>(bitPattern: address)?.pointee ?? -1
       try call("\(name) group \(words[1]) attribute \(words[2]) file \(file)")
+    } else if request == UInt(KVM_SET_GSI_ROUTING) {
+      // Pins are the same each time: only their number is written down.
+      let routes = stride(from: 2, to: words.count, by: 12).map { Array(words[$0..<$0 + 12]) }
+      let messages = routes.filter { $0[1] == 2 }.map { route in
+        "\(route[0]):" + route[4..<7].map { String($0, radix: 16) }.joined(separator: ",")
+      }
+      let pins = routes.count { $0[1] == 1 }
+      try call("\(name) \(words[0])=\(pins)+\(messages.joined(separator: " "))")
     } else {
       try call("\(name) \(words.map { String($0, radix: 16) }.joined(separator: " "))")
     }
@@ -94,7 +103,11 @@ final class ScriptedKVM: HostKernel {
     case KVM_CHECK_EXTENSION:
       return state.withLock { state in
         if UInt(bitPattern: Int(state.absentCapability ?? -1)) == value { return 0 }
-        return value == UInt(KVM_CAP_NR_MEMSLOTS) ? state.slotCount : 1
+        switch Int32(value) {
+        case KVM_CAP_NR_MEMSLOTS: return state.slotCount
+        case KVM_CAP_IRQ_ROUTING: return state.routeCount
+        default: return 1
+        }
       }
     case KVM_CREATE_VM: return makeDescriptor()
     default: return 0
@@ -108,7 +121,9 @@ final class ScriptedKVM: HostKernel {
     UInt(KVM_SET_IDENTITY_MAP_ADDR): "SET_IDENTITY_MAP_ADDR",
     UInt(KVM_SET_USER_MEMORY_REGION): "SET_USER_MEMORY_REGION", UInt(KVM_IRQ_LINE): "IRQ_LINE",
     UInt(KVM_IRQFD): "IRQFD", UInt(KVM_CREATE_DEVICE): "CREATE_DEVICE",
-    UInt(KVM_SET_DEVICE_ATTR): "SET_DEVICE_ATTR",
+    UInt(KVM_SET_DEVICE_ATTR): "SET_DEVICE_ATTR", UInt(KVM_CREATE_PIT2): "CREATE_PIT2",
+    UInt(KVM_ENABLE_CAP): "ENABLE_CAP",
+    UInt(KVM_SET_GSI_ROUTING): "SET_GSI_ROUTING", UInt(KVM_SIGNAL_MSI): "SIGNAL_MSI",
   ]
 
   // Nothing else is on this host.
@@ -118,6 +133,12 @@ final class ScriptedKVM: HostKernel {
   func write(
     _ descriptor: Int32, from buffer: RawSpan, at offset: UInt64
   ) throws(Errno) -> Int { throw .noFunction }
+  func read(
+    _ descriptor: Int32, into buffer: inout MutableRawSpan
+  ) throws(Errno) -> Int { throw .noFunction }
+  func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int {
+    throw .noFunction
+  }
   func map(_ request: MappingRequest) throws(Errno) -> UInt { throw .noFunction }
   func unmap(address: UInt, length: Int) {}
   func makeEventDescriptor() throws(Errno) -> Int32 { throw .noFunction }

@@ -1,3 +1,4 @@
+import CommandLine
 import EventLoop
 import Machine
 import Monitor
@@ -8,6 +9,9 @@ import Tracing
   enum Request: Equatable {
     case reset(RunCause)
     case shutdown(RunCause)
+    case powerDown
+    case addDevice(DeviceConfiguration)
+    case removeDevice(String)
     case readPort(UInt16, Int)
     case writePort(UInt16, Int, UInt32)
     case readMemory(UInt64, Int)
@@ -46,6 +50,22 @@ import Tracing
   func reset(_ cause: RunCause) { requests.append(.reset(cause)) }
 
   func shutdown(_ cause: RunCause) { requests.append(.shutdown(cause)) }
+
+  func powerDown() { requests.append(.powerDown) }
+
+  var knownDevices = KnownDevices(buses: ["pcie.0", "rp1"], ids: ["taken"])
+
+  func addDevice(_ device: DeviceConfiguration) throws(MachineRefusal) {
+    if let refusal { throw refusal }
+    requests.append(.addDevice(device))
+  }
+
+  func removeDevice(_ id: String) throws(MachineRefusal) {
+    guard knownDevices.ids.contains(id) else {
+      throw MachineRefusal("Device '\(id)' not found", isUnknownDevice: true)
+    }
+    requests.append(.removeDevice(id))
+  }
 
   func readPort(_ port: UInt16, size: Int) -> UInt32 {
     requests.append(.readPort(port, size))

@@ -1,3 +1,4 @@
+import CommandLine
 import EventLoop
 import Machine
 import Monitor
@@ -36,6 +37,7 @@ import Tracing
   @Test(arguments: [
     ("system_reset", FakeMachine.Request.reset(.hostQMPSystemReset)),
     ("quit", .shutdown(.hostQMPQuit)),
+    ("system_powerdown", .powerDown),
   ])
   func resetAndQuitAskTheMachineAndReturnAtOnce(
     _ name: String, _ request: FakeMachine.Request
@@ -49,10 +51,79 @@ import Tracing
     }
   }
 
+  @Test func devicesComeByTheirPropertiesAndGoByTheirIds() throws {
+    try MainLoop.own {
+      let machine = FakeMachine()
+      let session = makeSession(machine)
+      #expect(
+        session.answers(
+          to: #"{"execute":"device_add","arguments":{"driver":"vfio-pci","host":"0000:81:00.0","#
+            + #""bus":"rp1","id":"f0","x-no-mmap":true,"x-intx-mmap-timeout-ms":5}}"#)
+          == "{\"return\": {}}\r\n")
+      guard case .addDevice(.vfioPCI(let device)) = machine.requests.first else {
+        Issue.record("\(machine.requests)")
+        return
+      }
+      #expect(device.properties.noMmap && device.properties.intxMmapTimeout == 5)
+      #expect(device.properties.bus == "rp1" && device.properties.id == "f0")
+      #expect(
+        session.answers(to: #"{"execute":"device_del","arguments":{"id":"taken"}}"#)
+          == "{\"return\": {}}\r\n")
+      #expect(machine.requests.last == .removeDevice("taken"))
+    }
+  }
+
+  @Test(arguments: [
+    (
+      #"{"driver":"vfio-pic"}"#,
+      "'vfio-pic' is not a valid device model name; did you mean 'vfio-pci'?"
+    ),
+    (
+      #"{"driver":"vfio-pci","host":"1:2.3","bus":"rp2"}"#,
+      "Bus 'rp2' not found; did you mean 'rp1'?"
+    ),
+    (
+      #"{"driver":"vfio-pci","host":"1:2.3","id":"taken"}"#,
+      "Duplicate ID 'taken' for device; give each device its own id"
+    ),
+    (#"{"host":"1:2.3"}"#, "Parameter 'driver' is missing"),
+    (
+      #"{"driver":"vfio-pci","host":["1:2.3"]}"#,
+      "Invalid parameter type for 'host', expected: string"
+    ),
+    (#"{"driver":"vfio-pci"}"#, "No provided host device"),
+  ])
+  func devicesThatCannotBeAddedAreRefusedByName(arguments: String, text: String) {
+    MainLoop.own {
+      let machine = FakeMachine()
+      #expect(
+        makeSession(machine).answers(to: #"{"execute":"device_add","arguments":\#(arguments)}"#)
+          == errorLine("GenericError", text))
+      #expect(machine.requests.isEmpty)
+    }
+  }
+
+  @Test func aDeviceThatThereIsNotCannotGo() {
+    MainLoop.own {
+      #expect(
+        makeSession(FakeMachine()).answers(to: #"{"execute":"device_del","arguments":{"id":"x"}}"#)
+          == errorLine("DeviceNotFound", "Device 'x' not found"))
+    }
+  }
+
   @Test(arguments: [
     (
       MachineEvent.reset(.hostQMPSystemReset),
       #""event": "RESET", "data": {"guest": false, "reason": "host-qmp-system-reset"}"#
+    ),
+    (
+      .deviceDeleted(id: "f0"),
+      #""event": "DEVICE_DELETED", "data": {"device": "f0", "path": "/machine/peripheral/f0"}"#
+    ),
+    (.powerDown, #""event": "POWERDOWN""#),
+    (
+      .guestPanicked(action: "shutdown"),
+      #""event": "GUEST_PANICKED", "data": {"action": "shutdown"}"#
     ),
     (
       .reset(.guestReset), #""event": "RESET", "data": {"guest": true, "reason": "guest-reset"}"#

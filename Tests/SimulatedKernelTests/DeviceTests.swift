@@ -9,6 +9,8 @@ import Testing
 /// What only the hardware side of the model, or a description, can bring about on a device.
 @Suite("Devices of the simulated host")
 struct DeviceTests {
+  private static let hasKVM = unsafe access("/dev/kvm", R_OK | W_OK) == 0
+
   private let trigger = VFIO_IRQ_SET_ACTION_TRIGGER
 
   private func open(_ host: ContractHost, _ address: PCIAddress) throws -> Int32 {
@@ -141,6 +143,29 @@ struct DeviceTests {
     #expect(held == "\(ContractHost.n) open, 1 eventfds")
     try set(2, -1)
     #expect(held == "\(ContractHost.n) open, 0 eventfds")
+  }
+
+  @Test(
+    "a host that runs guests has the real KVM, whose machines know the simulated files",
+    .enabled(if: Self.hasKVM, "needs /dev/kvm"))
+  func realKVM() throws {
+    let description = try HostDescription(contentsOf: machineFile("contract"))
+    let kernel = SimulatedKernel(description, runsGuests: true)
+    let kvm = try kernel.open("/dev/kvm", .readWrite)
+    let machine = try kernel.control(kvm, 0xAE01, value: 0)
+    // KVM_CAP_USER_MEMORY, which a machine of the model lacks.
+    #expect(try kernel.control(machine, UInt(KVM_CHECK_EXTENSION), value: 3) == 1)
+    var command = kvm_create_device(type: UInt32(KVM_DEV_TYPE_VFIO), fd: 0, flags: 0)
+    try kernel.control(machine, UInt(KVM_CREATE_DEVICE), on: &command)
+    var group = try kernel.open("/dev/vfio/12", .readWrite)
+    try unsafe withUnsafeMutablePointer(to: &group) { pointer in
+      var attribute = kvm_device_attr(
+        flags: 0, group: UInt32(KVM_DEV_VFIO_FILE), attr: UInt64(KVM_DEV_VFIO_FILE_ADD),
+        addr: UInt64(UInt(bitPattern: pointer)))
+      try kernel.control(Int32(command.fd), UInt(KVM_SET_DEVICE_ATTR), on: &attribute)
+    }
+    for descriptor in [Int32(command.fd), group, machine, kvm] { kernel.close(descriptor) }
+    #expect(kernel.isQuiescent)
   }
 
   @Test("KVM's machines know the VFIO device and report the rest once")

@@ -15,6 +15,7 @@ struct LifetimeTests {
       let host = try ContractHost()
       try openGroups(host)
       try openNodes(host)
+      try openMockDevice(host)
       #expect(host.kernel.openObjects.count > 20)
       objects = try host.kernel.change { ReachableObjects(from: $0) }
       #expect(objects.types.isSuperset(of: Self.expectedTypes))
@@ -26,7 +27,9 @@ struct LifetimeTests {
   private static let expectedTypes: Set<String> = [
     "SimulatedHost", "FunctionState", "GroupState", "VFIODevice", "VFIODeviceFile",
     "VFIOGroupFile", "VFIOContainer", "Type1Backend", "IOMMUFDFile", "IOMMUFDContext", "IOAS",
-    "PageTable", "BoundDevice", "BARMemory", "EventFile", "AttributeFile",
+    "PageTable", "BoundDevice", "BARMemory", "EventFile", "AttributeFile", "MockDevice",
+    "VirtualIOMMU", "VirtualDevice", "VirtualEventQueue", "VirtualEventQueueFile", "FaultQueue",
+    "FaultQueueFile", "QueueDescriptor",
   ]
 
   /// A group with a native container and mappings, and a group with an iommufd in its place.
@@ -43,6 +46,48 @@ struct LifetimeTests {
     let other = try host.group(16)
     try host.setContainer(other, try host.iommufd())
     _ = try host.device(other, "\(ContractHost.s0)")
+  }
+
+  /// A mock device on a page table of a virtual IOMMU, with an event and two page requests, of which
+  /// one was read.
+  private func openMockDevice(_ host: ContractHost) throws {
+    let iommufd = try host.iommufd()
+    func call(_ request: Int32, _ words: [UInt32]) throws -> [UInt32] {
+      try host.call(iommufd, request, words)
+    }
+    func test(_ operation: Int32, _ object: UInt32, _ words: [UInt32]) throws -> [UInt32] {
+      let padding = [UInt32](repeating: 0, count: 14 - words.count)
+      return try call(IOMMU_TEST_CMD, [72, UInt32(operation), object, 0] + words + padding)
+    }
+    let ioas = try host.allocateIOAS(iommufd)
+    let mock = try test(IOMMU_TEST_OP_MOCK_DOMAIN, ioas, [])
+    let (object, device) = (mock[4], mock[6])
+    let parent = try host.allocateTable(
+      iommufd, device, ioas, flags: UInt32(IOMMU_HWPT_ALLOC_NEST_PARENT))
+    let virtual = try call(
+      IOMMU_VIOMMU_ALLOC,
+      [40, 0, UInt32(IOMMU_VIOMMU_TYPE_SELFTEST), device, parent, 0, 0, 0, 0, 0])[5]
+    _ = try call(IOMMU_VDEVICE_ALLOC, [24, virtual, device, 0, 7, 0])
+    _ = try call(
+      IOMMU_VEVENTQ_ALLOC, [32, 0, virtual, UInt32(IOMMU_VEVENTQ_TYPE_SELFTEST), 4, 0, 0, 0])
+    let faults = try call(IOMMU_FAULT_QUEUE_ALLOC, [16, 0, 0, 0])
+    let data = try host.memory()
+    let table = try call(
+      IOMMU_HWPT_ALLOC,
+      [
+        48, UInt32(IOMMU_HWPT_FAULT_ID_VALID), device, virtual, 0, 0,
+        UInt32(IOMMU_HWPT_DATA_SELFTEST), 4, UInt32(truncatingIfNeeded: data),
+        UInt32(data >> 32), faults[2], 0,
+      ])[4]
+    _ = try test(IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE, object, [table])
+    _ = try test(IOMMU_TEST_OP_TRIGGER_VEVENT, 0, [device])
+    for group in 1...2 as ClosedRange<UInt32> {
+      _ = try test(IOMMU_TEST_OP_TRIGGER_IOPF, 0, [device, 0, group, 1, 0x1000, 0])
+    }
+    var record = [UInt8](repeating: 0, count: 40)
+    var elements = record.mutableSpan
+    var span = unsafe elements.mutableBytes
+    #expect(try host.kernel.read(Int32(bitPattern: faults[3]), into: &span) == 40)
   }
 
   /// Two devices on one page table, a table without device, interrupts of which one is unmasked by

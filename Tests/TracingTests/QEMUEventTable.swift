@@ -13,6 +13,11 @@ enum QEMUEventTable {
       "vfio_pci_populate_device_get_irq_info_failure",
       "VFIO_DEVICE_GET_IRQ_INFO failure: %s"
     ),
+    .vfioPciEmulatedVendorId: ("vfio_pci_emulated_vendor_id", "%s 0x%04x"),
+    .vfioPciEmulatedDeviceId: ("vfio_pci_emulated_device_id", "%s 0x%04x"),
+    .vfioPciEmulatedSubVendorId: ("vfio_pci_emulated_sub_vendor_id", "%s 0x%04x"),
+    .vfioPciEmulatedSubDeviceId: ("vfio_pci_emulated_sub_device_id", "%s 0x%04x"),
+    .vfioPciEmulatedClassCode: ("vfio_pci_emulated_class_code", "%s 0x%06x"),
     .vfioPciSizeRom: ("vfio_pci_size_rom", "%s ROM size 0x%x"),
     .vfioPciLoadRom: (
       "vfio_pci_load_rom",
@@ -25,6 +30,16 @@ enum QEMUEventTable {
       "%s PCI MSI-X CAP @0x%x, BAR %d, offset 0x%lx, entries %d, noresize %d"
     ),
     .vfioMsixFixup: ("vfio_msix_fixup", " (%s) MSI-X region %d mmap fixup [0x%lx - 0x%lx]"),
+    .vfioMsixRelo: ("vfio_msix_relo", " (%s) BAR %d offset 0x%lx"),
+    .vfioMsiEnable: ("vfio_msi_enable", " (%s) Enabled %d MSI vectors"),
+    .vfioMsiDisable: ("vfio_msi_disable", " (%s)"),
+    .vfioMsiInterrupt: ("vfio_msi_interrupt", " (%s) vector %d 0x%lx/0x%x"),
+    .vfioMsixEnable: ("vfio_msix_enable", " (%s)"),
+    .vfioMsixDisable: ("vfio_msix_disable", " (%s)"),
+    .vfioMsixVectorDoUse: ("vfio_msix_vector_do_use", " (%s) vector %d used"),
+    .vfioMsixVectorRelease: ("vfio_msix_vector_release", " (%s) vector %d released"),
+    .vfioMsixPbaEnable: ("vfio_msix_pba_enable", " (%s)"),
+    .vfioMsixPbaDisable: ("vfio_msix_pba_disable", " (%s)"),
     .vfioCheckPcieFlr: ("vfio_check_pcie_flr", "%s Supports FLR via PCIe cap"),
     .vfioCheckPmReset: ("vfio_check_pm_reset", "%s Supports PM reset"),
     .vfioCheckAfFlr: ("vfio_check_af_flr", "%s Supports FLR via AF cap"),

@@ -82,6 +82,12 @@ final class ScriptedVFIO: HostKernel {
   func close(_ descriptor: Int32) { state.withLock { $0.closed.append(descriptor) } }
 
   func read(
+    _ descriptor: Int32, into buffer: inout MutableRawSpan
+  ) throws(Errno) -> Int { throw .ioError }
+
+  func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int { throw .ioError }
+
+  func read(
     _ descriptor: Int32, into buffer: inout MutableRawSpan, at offset: UInt64
   ) throws(Errno) -> Int {
     let memory = state.withLock { $0.memory }

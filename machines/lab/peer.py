@@ -67,9 +67,10 @@ def require_programs(*names):
 class Program:
     """One started program with its standard error in FOLDER/NAME.stderr."""
 
-    def __init__(self, name, command, folder):
+    def __init__(self, name, command, folder, limit=TIME_LIMIT):
         self.name = name
-        self.deadline = time.monotonic() + TIME_LIMIT
+        self.limit = limit
+        self.deadline = time.monotonic() + limit
         write(f"{folder}/{name}.command", " ".join(command) + "\n")
         with open(f"{folder}/{name}.stderr", "wb") as errors:
             self.process = subprocess.Popen(
@@ -92,7 +93,7 @@ class Program:
         try:
             return self.process.wait(timeout=self.remaining())
         except subprocess.TimeoutExpired:
-            raise Failure(f"{self.name} did not end within {TIME_LIMIT} s") from None
+            raise Failure(f"{self.name} did not end within {self.limit} s") from None
 
 
 class Monitor:
@@ -136,7 +137,7 @@ class Monitor:
         try:
             line = self.reader.readline()
         except TimeoutError:
-            raise Failure(f"{self.program.name}: no {what} within {TIME_LIMIT} s") from None
+            raise Failure(f"{self.program.name}: no {what} within {self.program.limit} s") from None
         if not line:
             raise Failure(f"{self.program.name} closed QMP before {what}")
         self.transcript.write(f"< {line}")

@@ -84,6 +84,13 @@ struct iommu_vfio_ioas {
 #define IOMMU_HWPT_ALLOC_PASID 0x8
 #define IOMMU_HWPT_DATA_NONE 0
 #define IOMMU_HWPT_DATA_VTD_S1 1
+#define IOMMU_VTD_S1_SRE 0x1
+#define IOMMU_VTD_S1_EAFE 0x2
+#define IOMMU_VTD_S1_WPE 0x4
+struct iommu_hwpt_vtd_s1 {
+  uint64_t flags, pgtbl_addr;
+  uint32_t addr_width, __reserved;
+};
 struct iommu_hwpt_alloc {
   uint32_t size, flags, dev_id, pt_id, out_hwpt_id, __reserved, data_type, data_len;
   uint64_t data_uptr;
@@ -117,6 +124,12 @@ struct iommu_hwpt_get_dirty_bitmap {
   uint32_t size, hwpt_id, flags, __reserved;
   uint64_t iova, length, page_size, data;
 };
+#define IOMMU_HWPT_INVALIDATE_DATA_VTD_S1 0
+#define IOMMU_VTD_INV_FLAGS_LEAF 0x1
+struct iommu_hwpt_vtd_s1_invalidate {
+  uint64_t addr, npages;
+  uint32_t flags, __reserved;
+};
 struct iommu_hwpt_invalidate {
   uint32_t size, hwpt_id;
   uint64_t data_uptr;
@@ -124,6 +137,22 @@ struct iommu_hwpt_invalidate {
 };
 struct iommu_fault_alloc {
   uint32_t size, flags, out_fault_id, out_fault_fd;
+};
+#define IOMMU_PGFAULT_FLAGS_PASID_VALID 0x1
+#define IOMMU_PGFAULT_FLAGS_LAST_PAGE 0x2
+#define IOMMU_PGFAULT_PERM_READ 0x1
+#define IOMMU_PGFAULT_PERM_WRITE 0x2
+#define IOMMU_PGFAULT_PERM_EXEC 0x4
+#define IOMMU_PGFAULT_PERM_PRIV 0x8
+struct iommu_hwpt_pgfault {
+  uint32_t flags, dev_id, pasid, grpid, perm, __reserved;
+  uint64_t addr;
+  uint32_t length, cookie;
+};
+#define IOMMUFD_PAGE_RESP_SUCCESS 0
+#define IOMMUFD_PAGE_RESP_INVALID 1
+struct iommu_hwpt_page_response {
+  uint32_t cookie, code;
 };
 struct iommu_viommu_alloc {
   uint32_t size, flags, type, dev_id, hwpt_id, out_viommu_id, data_len, __reserved;
@@ -135,6 +164,10 @@ struct iommu_vdevice_alloc {
 };
 struct iommu_ioas_change_process {
   uint32_t size, __reserved;
+};
+#define IOMMU_VEVENTQ_FLAG_LOST_EVENTS 0x1
+struct iommufd_vevent_header {
+  uint32_t flags, sequence;
 };
 struct iommu_veventq_alloc {
   uint32_t size, flags, viommu_id, type, veventq_depth, out_veventq_id, out_veventq_fd, __reserved;

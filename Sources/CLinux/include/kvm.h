@@ -11,6 +11,8 @@
 #define KVM_SET_USER_MEMORY_REGION 0x4020AE46
 #define KVM_IRQ_LINE 0x4008AE61
 #define KVM_IRQFD 0x4020AE76
+#define KVM_SET_GSI_ROUTING 0x4008AE6A
+#define KVM_SIGNAL_MSI 0x4020AEA5
 #define KVM_CREATE_DEVICE 0xC00CAEE0
 #define KVM_SET_DEVICE_ATTR 0x4018AEE1
 #define KVM_GET_DEVICE_ATTR 0x4018AEE2
@@ -19,6 +21,7 @@
 #define KVM_API_VERSION 12
 #define KVM_CAP_IRQCHIP 0
 #define KVM_CAP_NR_MEMSLOTS 10
+#define KVM_CAP_IRQ_ROUTING 25
 #define KVM_CAP_IRQFD 32
 #define KVM_CAP_IRQFD_RESAMPLE 82
 #define KVM_CAP_DEVICE_CTRL 89
@@ -33,6 +36,30 @@ struct kvm_userspace_memory_region {
 struct kvm_irqfd {
   uint32_t fd, gsi, flags, resamplefd;
   uint8_t pad[16];
+};
+// The kernel has unions in a route, with more kinds of it.
+#define KVM_IRQ_ROUTING_IRQCHIP 1
+#define KVM_IRQ_ROUTING_MSI 2
+#define KVM_IRQCHIP_PIC_MASTER 0
+#define KVM_IRQCHIP_PIC_SLAVE 1
+#define KVM_IRQCHIP_IOAPIC 2
+struct kvm_irq_routing {
+  // Followed by this many routes.
+  uint32_t nr, flags;
+};
+struct kvm_irq_routing_irqchip {
+  uint32_t gsi, type, flags, pad;
+  uint32_t irqchip, pin;
+  uint32_t reserved[6];
+};
+struct kvm_irq_routing_msi {
+  uint32_t gsi, type, flags, pad;
+  uint32_t address_lo, address_hi, data, devid;
+  uint32_t reserved[4];
+};
+struct kvm_msi {
+  uint32_t address_lo, address_hi, data, flags, devid;
+  uint8_t pad[12];
 };
 struct kvm_irq_level {
   // The kernel has a union with status here.

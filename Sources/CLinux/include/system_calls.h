@@ -20,6 +20,9 @@ int clinux_mmap(int fd, size_t length, int protection, int flags, int64_t offset
 int clinux_map_over(void *address, size_t length, int protection, int flags, int fd, int64_t offset);
 int clinux_munmap(void *address, size_t length);
 int clinux_eventfd(unsigned int initial, int flags);
+/// Two nonblocking descriptors, of which `near` reads what is written to `far`; with `both_ways` they
+/// are sockets, and `near` can be written too.
+int clinux_pair(int both_ways, int *near, int *far);
 int clinux_memfd_create(const char *name, uint64_t size);
 int clinux_dup(int fd);
 /// The device number of a character device, or 0 for any other existing file; -errno when absent.
@@ -45,6 +48,22 @@ int clinux_find_area(int maps, uint64_t address, struct clinux_area *area);
 /// Takes the capabilities of a mask out of the calling thread's effective set, or puts those that it
 /// is permitted back (capset(2)).
 int clinux_change_effective_capabilities(uint64_t mask, int add);
+/// Opens a file for memory, made when it is absent, or a nameless one in a directory; tells the size of
+/// its pages.
+int clinux_open_backing(const char *path, uint64_t *page_size);
+/// Makes an empty file this long; -EFBIG for one that is too short and not empty.
+int clinux_grow_file(int fd, uint64_t size);
+/// Gives memory its pages now; -ENOMEM and others where the host has not enough.
+int clinux_populate(void *address, size_t length);
+/// Asks for transparent huge pages.
+void clinux_prefer_huge_pages(void *address, size_t length);
+/// Starts a thread with a name of at most 15 bytes that takes no signal of the program but the kick.
+int clinux_start_thread(const char *name, void *_Nullable (*_Nonnull body)(void *_Nullable),
+                        void *_Nullable argument, uintptr_t *out);
+/// Makes a thread that was started so leave a call that it is blocked in, with EINTR.
+void clinux_kick_thread(uintptr_t thread);
+/// Waits for the end of a thread; once for each.
+void clinux_join_thread(uintptr_t thread);
 /// Wall-clock time since the epoch in microseconds.
 int clinux_fork(void);
 

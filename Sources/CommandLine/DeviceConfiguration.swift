@@ -1,0 +1,24 @@
+/// One `-device`.
+package enum DeviceConfiguration: Sendable, Equatable {
+  /// `-device vfio-pci`.
+  case vfioPCI(VFIOPCIDevice)
+
+  /// `-device pcie-root-port`.
+  case rootPort(PCIeRootPortDevice)
+
+  /// `-device isa-debug-exit`.
+  case debugExit(ISADebugExitDevice)
+
+  /// `-device pvpanic`.
+  case panic(ISAPanicDevice)
+
+  /// Its model by QEMU's name.
+  package var modelName: String {
+    switch self {
+    case .vfioPCI: "vfio-pci"
+    case .rootPort: "pcie-root-port"
+    case .debugExit: "isa-debug-exit"
+    case .panic: "pvpanic"
+    }
+  }
+}

@@ -1,0 +1,39 @@
+/// One `-device isa-debug-exit`: a port whose writes end the program.
+package struct ISADebugExitDevice: Sendable, Equatable {
+  /// The option as written.
+  package let optionText: String
+
+  /// Its properties.
+  package let properties: ISADebugExitProperties
+
+  package init(optionText: String, properties: ISADebugExitProperties) {
+    self.optionText = optionText
+    self.properties = properties
+  }
+}
+
+/// The properties of `-device isa-debug-exit`, with QEMU's defaults.
+package struct ISADebugExitProperties: Sendable, Equatable {
+  /// The name by which monitors know the device.
+  package var id: String?
+
+  /// `iobase`: the first port.
+  package var base: UInt16 = 0x501
+
+  /// `iosize`: how many ports there are.
+  package var size: UInt16 = 2
+
+  package init() {}
+}
+
+extension ISADebugExitProperties: PropertySet {
+  static let table = PropertyTable<ISADebugExitProperties>(
+    owner: "isa-debug-exit", wording: .property, impliedKey: "driver",
+    helpOption: "-device isa-debug-exit,help",
+    properties: [
+      .selector("driver"),
+      .identifier("id", \.id, "name for monitors"),
+      .unsigned("iobase", type: "uint32", \.base, "first port"),
+      .unsigned("iosize", type: "uint32", \.size, "number of ports"),
+    ])
+}

@@ -1,0 +1,49 @@
+internal import EventLoop
+internal import Hypervisor
+
+/// What a guest asks of the machine, or what its CPUs ran into, from inside an access.
+enum GuestWish: Equatable {
+  case reset
+  case powerOff
+  /// The user ends the program by a key of a serial port.
+  case quit
+  /// The program is to end with this status.
+  case exit(Int32)
+  case panic
+  /// A device reported an error that it cannot recover from; the user knows.
+  case deviceError
+  /// A CPU cannot go on; the lines say why.
+  case internalError(String)
+}
+
+/// Carries wishes to the machine, which fulfils them outside the access.
+///
+/// Used under the machine lock, by CPUs as well.
+final class WishBox {
+  weak var machine: Machine?
+
+  func ask(_ wish: GuestWish) {
+    let machine = machine
+    VMMain.assumeIsolated { machine?.note(wish) }
+  }
+}
+
+/// Turns what happens to CPUs into wishes.
+final class CPUWatcher: CPUObserver {
+  private let wishes: WishBox
+
+  init(_ wishes: WishBox) { self.wishes = wishes }
+
+  func guestTripleFault(cpu: Int) { wishes.ask(.reset) }
+
+  func guestSystemEvent(cpu: Int, _ event: GuestSystemEvent) {
+    switch event {
+    case .shutdown: wishes.ask(.powerOff)
+    case .reset: wishes.ask(.reset)
+    case .crash: wishes.ask(.panic)
+    case .other(let number): wishes.ask(.internalError("unknown system event \(number)"))
+    }
+  }
+
+  func cpuFailed(cpu: Int, _ failure: CPUFailure) { wishes.ask(.internalError(failure.message)) }
+}

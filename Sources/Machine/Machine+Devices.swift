@@ -1,0 +1,212 @@
+internal import Board
+package import CommandLine
+internal import HostKernel
+internal import Hypervisor
+internal import PCI
+internal import Passthrough
+internal import SystemPackage
+internal import Tracing
+internal import VFIO
+
+extension Machine {
+  // MARK: - Devices at start
+
+  /// Adds one `-device`.
+  func add(_ device: DeviceConfiguration) throws(MachineError) {
+    switch device {
+    case .vfioPCI(let function): try add(function, isHotPlug: false)
+    case .rootPort(let port): try add(port)
+    case .debugExit, .panic: break
+    }
+  }
+
+  private func add(_ port: PCIeRootPortDevice) throws(MachineError) {
+    do throws(PCIPlacementError) {
+      let bus = try bus(port.properties.bus)
+      let added = try board.addRootPort(
+        port.properties.options, at: port.properties.address.flatMap(PCISlot.init), on: bus)
+      added.secondaryBus.onRemoval = { [unowned self] _, function in remove(function) }
+      if let id = port.properties.options.id { deviceIDs.append(id) }
+    } catch {
+      throw MachineError(.placement(error), option: port.optionText)
+    }
+  }
+
+  /// The bus that `bus=` names; the root bus when it is left out.
+  private func bus(_ name: String?) throws(PCIPlacementError) -> PCIBus {
+    try name.map { name throws(PCIPlacementError) in try board.bus(named: name) } ?? board.rootBus
+  }
+
+  /// Attaches, realizes and places one function; one that comes while the machine is there is reset
+  /// before the guest finds it.
+  func add(_ device: VFIOPCIDevice, isHotPlug: Bool) throws(MachineError) {
+    let properties = device.properties
+    let bus: PCIBus
+    let slot: PCISlot
+    do throws(PCIPlacementError) {
+      bus = try self.bus(properties.bus)
+      slot = try bus.reserve(
+        properties.address.flatMap(PCISlot.init), for: "vfio-pci", id: properties.id,
+        isMultifunction: properties.multifunction)
+    } catch {
+      throw MachineError(.placement(error), option: device.optionText)
+    }
+    if let warning = bus.warning(for: "vfio-pci", at: slot) { diagnostics.warning(warning) }
+    let path = HostDevicePath(path: device.source.sysfsPath)
+    do throws(AssignmentError.Failure) {
+      try exists(path)
+      tracer.emit(
+        .vfioMdev, [.text(path.name), .flag(path.isMediated(on: environment.kernel))])
+      let assigned =
+        if let id = properties.iommufd, let object = objects.first(where: { $0.id == id }) {
+          try attacher.attach(path, to: object)
+        } else {
+          try attacher.attach(path)
+        }
+      let place = GuestPlace(slot: slot, on: bus, router: board.interrupts)
+      let function = try PassthroughFunction(
+        device: assigned, options: FunctionOptions(properties), place: place,
+        environment: environment)
+      let coordinator = coordinator
+      function.onReset = { [unowned coordinator] in coordinator.reset($0) }
+      function.onHostError = { [unowned self] _ in note(.deviceError) }
+      function.onHostRequest = { [unowned self] in giveBack($0) }
+      place.observe(function)
+      functions.append(AssignedFunction(id: properties.id, place: place, function: function))
+      coordinator.add(function)
+      if isHotPlug { function.reset() }
+      bus.attach(function, at: slot, isHotPlug: isHotPlug)
+    } catch {
+      bus.release(slot)
+      throw MachineError(
+        .assignment(AssignmentError(path.name, error)), option: device.optionText)
+    }
+  }
+
+  private func exists(_ path: HostDevicePath) throws(AssignmentError.Failure) {
+    do throws(Errno) { _ = try environment.kernel.status(of: path.path) } catch {
+      throw .noSuchHostDevice(path: path.path, error)
+    }
+  }
+
+}
+
+extension Machine {
+  // MARK: - Devices while the machine is there
+
+  package var knownDevices: KnownDevices {
+    KnownDevices(
+      iommufds: objects.map(\.id), buses: board.rootBus.busNames,
+      ids: deviceIDs + functions.compactMap(\.id))
+  }
+
+  package func addDevice(_ device: DeviceConfiguration) throws(MachineRefusal) {
+    guard case .vfioPCI(let function) = device else {
+      throw MachineRefusal("Device '\(device.modelName)' does not support hotplugging")
+    }
+    let bus: PCIBus
+    do throws(PCIPlacementError) { bus = try self.bus(function.properties.bus) } catch {
+      throw MachineRefusal(error.message)
+    }
+    let id = function.properties.id ?? function.source.name
+    do throws(HotPlugRefusal) {
+      guard let port = board.rootPort(of: bus) else { throw .busHasNoHotPlug(bus.name) }
+      try port.checkHotPlug()
+    } catch {
+      throw MachineRefusal(error.message(id: id))
+    }
+    do throws(MachineError) { try add(function, isHotPlug: true) } catch {
+      throw MachineRefusal(error.lines.joined(separator: "\n"))
+    }
+  }
+
+  package func removeDevice(_ id: String) throws(MachineRefusal) {
+    guard let assigned = functions.first(where: { $0.id == id }) else {
+      guard deviceIDs.contains(id) else {
+        throw MachineRefusal("Device '\(id)' not found", isUnknownDevice: true)
+      }
+      throw MachineRefusal("Device '\(id)' does not support hotplugging")
+    }
+    try requestUnplug(assigned)
+  }
+
+  /// Asks the guest to let a function go, on behalf of a user or of the host.
+  func requestUnplug(_ assigned: AssignedFunction) throws(MachineRefusal) {
+    let bus = assigned.place.bus
+    let id = assigned.id ?? assigned.function.name
+    do throws(HotPlugRefusal) {
+      guard let port = board.rootPort(of: bus) else { throw .busHasNoHotPlug(bus.name) }
+      try port.requestUnplug(assigned.place.slot, now: clock.monotonic())
+    } catch {
+      throw MachineRefusal(error.message(id: id))
+    }
+  }
+
+  /// Asks the guest for a function that the host wants back. A wish that the guest has already, or
+  /// cannot have, is no news.
+  private func giveBack(_ function: PassthroughFunction) {
+    guard let assigned = functions.first(where: { $0.function === function }) else { return }
+    do throws(MachineRefusal) { try requestUnplug(assigned) } catch {
+      diagnostics.warningOnce(
+        "vfio \(function.name): the host asks for the device back: \(error.message)")
+    }
+  }
+
+  /// Ends a function that the guest has given up.
+  private func remove(_ function: any PCIFunction) {
+    guard let index = functions.firstIndex(where: { $0.function === function }) else { return }
+    let gone = functions.remove(at: index)
+    coordinator.unplug(gone.function)
+    tell(.deviceDeleted(id: gone.id))
+  }
+}
+
+/// A function of the host in its place in the guest.
+struct AssignedFunction {
+  let id: String?
+  let place: GuestPlace
+  let function: PassthroughFunction
+}
+
+extension PCISlot {
+  /// The place that `addr=` names.
+  fileprivate init?(_ address: GuestPCIAddress) {
+    self.init(slot: Int(address.slot), function: Int(address.function))
+  }
+}
+
+extension FunctionOptions {
+  /// The part of a device's properties that shapes the function.
+  init(_ properties: VFIOPCIProperties) {
+    self.init()
+    isMappingAllowed = !properties.noMmap
+    isINTxAccelerationAllowed = !properties.noKVMIntx
+    isMSIAccelerationAllowed = !properties.noKVMMSI
+    isMSIXAccelerationAllowed = !properties.noKVMMSIX
+    isRequestHonoured = properties.honoursRequests
+    stopsOnError = properties.errorPolicy == .stop
+    mappingTimeout = properties.intxMmapTimeout
+    isMultifunction = properties.multifunction
+    romFile = properties.romFile
+    isROMBarEnabled = properties.romBAR != 0
+    msixRelocation =
+      switch properties.msixRelocation {
+      case .off: nil
+      case .auto: .automatic
+      case .bar0, .bar1, .bar2, .bar3, .bar4, .bar5: properties.msixRelocation.bar.map { .bar($0) }
+      }
+    identity = IdentityOverrides(properties.identity)
+  }
+}
+
+extension IdentityOverrides {
+  fileprivate init(_ numbers: VFIOPCIProperties.IdentityOverrides) {
+    func given(_ number: UInt32) -> UInt32? { number == .max ? nil : number }
+    self.init()
+    vendor = given(numbers.vendor)
+    device = given(numbers.device)
+    subsystemVendor = given(numbers.subsystemVendor)
+    subsystem = given(numbers.subsystemDevice)
+    classCode = given(numbers.classCode)
+  }
+}

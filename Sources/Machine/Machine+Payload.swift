@@ -1,0 +1,55 @@
+internal import Board
+internal import Boot
+internal import CommandLine
+internal import HostKernel
+internal import Hypervisor
+
+extension Machine {
+  /// Opens and places what the guest starts from; nil without `-kernel`.
+  static func plan(
+    _ configuration: Configuration, on board: Q35Board, addressBits: Int,
+    from kernel: any HostKernel
+  ) throws(MachineError) -> BootPlan? {
+    guard let files = configuration.kernel else { return nil }
+    let layout = board.ramLayout
+    let platform = BootPlatform(
+      memoryBelow4G: layout.below4G, memoryAbove4G: layout.above4G,
+      acpi: ACPIDescription(
+        board.pciFacts(addressBits: addressBits), configuration.processors))
+    do throws(BootError) {
+      return try BootPlan(
+        GuestPayload(
+          kernel: files.path, initrd: files.initrd, commandLine: files.commandLine),
+        on: platform, from: kernel)
+    } catch {
+      throw MachineError(.boot(error))
+    }
+  }
+
+  /// Writes what the guest starts from into its memory, and does what firmware would have done.
+  func loadPayload() throws(MachineError) {
+    guard let payload else { return }
+    board.applyFirmwareSettings()
+    do throws(BootError) {
+      try payload.write { address, bytes in board.memory.writeBytes(address, bytes) }
+    } catch {
+      throw MachineError(.boot(error))
+    }
+  }
+}
+
+extension ACPIDescription {
+  /// What the board has, for the guest to read.
+  fileprivate init(_ facts: PCIHostFacts, _ topology: CPUTopology) {
+    let low = facts.memoryBelow4G.last { !$0.isEmpty }.map { $0.lowerBound..<($0.upperBound + 1) }
+    let high = facts.memoryAbove4G.map { $0.lowerBound..<($0.upperBound + 1) }
+    self.init(
+      apicIDs: (0..<topology.count).map(topology.apicID),
+      memoryWindow: low ?? 0..<0, prefetchableWindow: high ?? 0..<0,
+      configWindow: facts.configWindow.lowerBound..<(facts.configWindow.upperBound + 1),
+      interruptPins: facts.pins.map {
+        InterruptPin(slot: UInt8($0.slot), pin: UInt8($0.pin), gsi: $0.globalInterrupt)
+      })
+    if let base = facts.powerManagement.base { powerManagementPort = base }
+  }
+}

@@ -1,0 +1,230 @@
+"""Test guests: a Linux guest whose first process is guest-init, under QEMU or swiftvmm.
+
+Runs inside the lab machine. The guest's console is a socket: what the guest says is read from it a
+line at a time, and lines are sent to it.
+"""
+
+import dataclasses
+import gzip
+import os
+import re
+import socket
+import time
+
+from peer import PEER, Failure, Monitor, Program
+
+KERNEL = "/lab/input/kernel/bzImage"
+INITRD = "/tmp/guest.gz"
+APPLETS = """awk basename cat dd echo ip ls md5sum mkdir mount nproc poweroff readlink reboot sed sh
+    stty tail tr true udhcpc usleep""".split()
+
+
+@dataclasses.dataclass
+class GuestCase:
+    """One guest: its functions, the steps of guest-init, and how it is started."""
+
+    functions: list
+    steps: str
+    way: str = "iommufd"
+    #: Added to each vfio-pci.
+    properties: str = ""
+    #: Added to -machine.
+    machine: str = ""
+    #: Added to the kernel's command line.
+    append: str = ""
+    processors: int = 1
+    #: How often the guest resets itself before it is told to quit.
+    resets: int = 0
+    #: Whether the traces of the resets are to be equal.
+    compare_reset: bool = False
+    #: Whether the guests are to say the same.
+    is_compared: bool = True
+    #: Whether the function sits on a root port, is taken out and put back while the guest runs.
+    is_plugged: bool = False
+    #: Seconds that the guest may take.
+    limit: int = 120
+
+
+def make_initrd():
+    """Packs guest-init and busybox, once a boot."""
+    if os.path.exists(INITRD):
+        return
+    with open("/bin/busybox", "rb") as file:
+        busybox = file.read()
+    with open("/lab/input/lab/guest-init", "rb") as file:
+        init = file.read()
+    archive = b""
+
+    def add(name, mode, content=b""):
+        nonlocal archive
+        fields = [0, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0]
+        header = b"070701" + b"".join(b"%08x" % field for field in fields)
+        for part in (header + name.encode() + b"\0", content):
+            archive += part + b"\0" * (-len(part) % 4)
+
+    for folder in ("bin", "proc", "sys", "dev", "tmp"):
+        add(folder, 0o040755)
+    add("bin/busybox", 0o100755, busybox)
+    for applet in APPLETS:
+        add(f"bin/{applet}", 0o120777, b"busybox")
+    add("init", 0o100755, init)
+    add("TRAILER!!!", 0)
+    with open(INITRD + ".new", "wb") as file:
+        file.write(gzip.compress(archive, 1))
+    os.rename(INITRD + ".new", INITRD)
+
+
+def arguments(case, name, program):
+    """The command line of one of the programs."""
+    kernel_words = f"console=ttyS0 no_timer_check panic=-1 quiet {case.append} guest={case.steps}"
+    words = ["-machine", f"q35{case.machine}", "-accel", "kvm", "-cpu", "host", "-m", "512M"]
+    words += ["-smp", str(case.processors), "-nodefaults", "-display", "none", "-no-user-config"]
+    words += ["-kernel", KERNEL, "-initrd", INITRD, "-append", kernel_words]
+    words += ["-monitor", "none", "-serial", f"unix:/tmp/{name}.console,server=on,wait=off"]
+    words += ["-qmp", f"unix:/tmp/{name}.qmp,server=on,wait=off"]
+    backend = ""
+    if case.way == "iommufd":
+        words += ["-object", "iommufd,id=iommufd0"]
+        backend = ",iommufd=iommufd0"
+    if case.is_plugged:
+        if program == PEER:
+            # Else this machine's ACPI tables keep hot plug from the port's own registers.
+            words += ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]
+        words += ["-device", "pcie-root-port,id=rp1,chassis=1,slot=1,addr=02.0"]
+    for slot, function in enumerate(case.functions, start=4):
+        place = "bus=rp1,id=f0" if case.is_plugged else f"addr={slot:02x}.0"
+        words += ["-device", f"vfio-pci,host={function}{backend},{place},romfile={case.properties}"]
+    return words + ["-trace", "vfio*", "-trace", "iommufd*", "-D", f"/tmp/{name}.log"]
+
+
+class Console:
+    """The guest's serial line; everything is kept in FOLDER/NAME.console."""
+
+    def __init__(self, program, path, folder):
+        self.program = program
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.transcript = open(f"{folder}/{program.name}.console", "wb")
+        self.rest = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+        self.transcript.close()
+
+    def line(self):
+        """The next whole line, or None when the program has closed the line."""
+        while b"\n" not in self.rest:
+            self.socket.settimeout(self.program.remaining())
+            try:
+                data = self.socket.recv(65536)
+            except TimeoutError:
+                raise Failure(f"{self.program.name}: the guest was silent until the time limit,"
+                              f" see {self.program.name}.console") from None
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                return None
+            self.transcript.write(data)
+            self.transcript.flush()
+            self.rest += data
+        line, self.rest = self.rest.split(b"\n", 1)
+        return line.decode(errors="replace").strip()
+
+    def said(self):
+        """What the guest says of itself, a line each, until the program ends."""
+        while (line := self.line()) is not None:
+            if "guest: " in line:
+                yield line[line.index("guest: ") + 7 :]
+
+    def expect(self, words, lines):
+        """Adds what the guest says to `lines` until it says `words`."""
+        for line in self.said():
+            lines.append(line)
+            if line.startswith(words):
+                return
+        raise Failure(f"{self.program.name} ended before the guest said '{words}'")
+
+    def send(self, line):
+        self.socket.sendall(f"{line}\n".encode())
+
+
+def steady(line):
+    """A line without what may differ between two runs: how many interrupts there were."""
+    return re.sub(r" (\d+);", lambda match: " 0;" if match[1] == "0" else " some;", line)
+
+
+def replug(case, monitor, console, lines):
+    """Takes the function out of the running guest and puts it back."""
+    address = "0000:01:00.0"
+    console.expect("listening", lines)
+    monitor.execute("device_del", id="f0")
+    monitor.wait_for("DEVICE_DELETED")
+    console.send(f"gone={address}")
+    console.expect("gone=", lines)
+    backend = {"iommufd": "iommufd0"} if case.way == "iommufd" else {}
+    monitor.execute("device_add", driver="vfio-pci", host=case.functions[0], bus="rp1", id="f0",
+                    romfile="", **backend)
+    console.send(f"wait={address}")
+    console.expect("wait=", lines)
+    console.send("disk")
+    console.send("end")
+
+
+def run_guest(case, name, program, folder):
+    """Runs one guest to its end and returns what it said, a list of lines."""
+    make_initrd()
+    paths = [f"/tmp/{name}.{kind}" for kind in ("console", "qmp", "log")]
+    for path in paths:
+        if os.path.exists(path):
+            os.remove(path)
+    lines = []
+    command = [program, *arguments(case, name, program)]
+    try:
+        with Program(name, command, folder, limit=case.limit) as running:
+            with Monitor(running, paths[1], folder) as monitor:
+                with Console(running, paths[0], folder) as console:
+                    if case.is_plugged:
+                        replug(case, monitor, console, lines)
+                    if case.resets:
+                        for _ in range(case.resets):
+                            console.expect("reboot", lines)
+                            monitor.wait_for("RESET")
+                        console.expect("up", lines)
+                        monitor.execute("quit")
+                    lines += console.said()
+                monitor.wait_for("SHUTDOWN")
+            status = running.wait()
+    finally:
+        if os.path.exists(paths[2]):
+            with open(paths[2]) as log, open(f"{folder}/{name}.log", "w") as copy:
+                copy.write(log.read())
+    with open(f"{folder}/{name}.said", "w") as file:
+        file.write("".join(line + "\n" for line in lines))
+    if status != 0:
+        raise Failure(f"{name} ended with status {status}, see {name}.stderr")
+    if not lines or not lines[0].startswith("up"):
+        raise Failure(f"{name}: the guest did not come up, see {name}.console")
+    if not case.resets and lines[-1] != "end":
+        raise Failure(f"{name}: the guest did not get to its end, see {name}.console")
+    for line in lines:
+        if ": failed:" in line:
+            raise Failure(f"{name}: {line}")
+    if case.compare_reset:
+        keep_resets(f"{folder}/{name}.log", f"{folder}/{name}.resets")
+    return [steady(line) for line in lines]
+
+
+def keep_resets(log, path):
+    """Leaves of a trace what happened in each reset: from the first of a function to the last."""
+    inside = False
+    with open(log) as source, open(path, "w") as kept:
+        for line in source:
+            if "vfio_pci_hot_reset_has_dep_devices" in line or "vfio_pci_reset " in line:
+                inside = True
+            elif "vfio_pci_write_config" in line and "@0x4," in line:
+                inside = inside and False
+            if inside:
+                kept.write(line)
