@@ -178,13 +178,15 @@ import Testing
   }
 
   @Test func aFileThatShrankSinceThePlanFailsTheWrite() throws {
-    let image = Images.Linux().bytes
+    var large = Images.Linux()
+    large.bodyCount = 0x4000
+    let image = large.bytes
     let plan = try BootPlan(
       GuestPayload(kernel: "kernel"), on: Planning.platform(512 << 20)
     ) { path, _ throws(BootError) in
-      MemorySource(path, Array(image[..<0x900]), size: UInt64(image.count))
+      MemorySource(path, Array(image[..<0x3000]), size: UInt64(image.count))
     }
-    let failure = BootError.Failure.endsEarly(needed: UInt64(image.count), size: 0x900)
+    let failure = BootError.Failure.endsEarly(needed: UInt64(image.count), size: 0x3000)
     #expect(throws: BootError("kernel", failure)) { try plan.write { _, _ in } }
   }
 }
