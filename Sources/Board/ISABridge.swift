@@ -13,7 +13,7 @@ final class ISABridge: PCIFunction {
   /// Called after a guest wrote to a routing register, whether its value changed or not.
   var onRoutingWrite: () -> Void = {}
   /// Called when the power management ports or their interrupt may have changed.
-  var onPowerManagement: (PowerManagementPorts) -> Void = { _ in }
+  var onPowerManagement: (PowerManagementPlace) -> Void = { _ in }
 
   /// Adds the root complex registers to `memory`, disabled until a guest programs `RCBA`.
   init(memory: AddressSpace) {
@@ -49,16 +49,18 @@ final class ISABridge: PCIFunction {
     placeRootComplexRegisters()
   }
 
-  /// Programs what firmware programs before a guest starts: the power management ports at 0x600 and the
-  /// root complex registers at 0xfed1c000.
+  /// Programs what firmware programs before a guest starts: the power management ports at 0x600, the
+  /// root complex registers at 0xfed1c000, and the lines PIRQA to PIRQH, which go to the I/O APIC alone
+  /// since there is nobody to use the 8259. Those who follow routes hear of theirs.
   func applyFirmwareSettings() {
+    for line in 0..<8 { writeConfig(offset: Self.routeRegister(line), length: 1, value: 0x80) }
     writeConfig(offset: 0x40, length: 4, value: UInt32(FirmwareSettings.powerManagementBase) | 1)
     writeConfig(offset: 0x44, length: 1, value: 0x80)
     writeConfig(offset: 0xf0, length: 4, value: FirmwareSettings.rootComplexBase | 1)
   }
 
   /// Where the power management ports are now (`PMBASE`, `ACPI_CNTL`).
-  var powerManagement: PowerManagementPorts {
+  var powerManagement: PowerManagementPlace {
     let base = UInt16(truncatingIfNeeded: registers.read(0x40, length: 2) & 0xff80)
     let control = registers.read(0x44, length: 1)
     let interrupt: UInt32 =
@@ -69,7 +71,7 @@ final class ISABridge: PCIFunction {
       case 5: 21
       default: 9
       }
-    return PowerManagementPorts(
+    return PowerManagementPlace(
       base: control & 0x80 != 0 ? base : nil, systemControlInterrupt: interrupt)
   }
 

@@ -36,7 +36,7 @@ package struct PCIHostFacts: Equatable, Sendable {
   package let pins: [Pin]
   package let rootPorts: [Port]
   /// Where the power management ports are after `applyFirmwareSettings`.
-  package let powerManagement = PowerManagementPorts(
+  package let powerManagement = PowerManagementPlace(
     base: FirmwareSettings.powerManagementBase, systemControlInterrupt: 9)
 
   /// How much address space 64-bit BARs get, as QEMU's `pci-hole64-size`.

@@ -21,11 +21,7 @@ package final class Q35Board {
   /// Bus 0. Slots 0 and 31 are taken.
   package let rootBus: PCIBus
   package let interrupts: InterruptRouter
-  /// Interrupt lines of devices that are not PCI functions.
-  let lines: InterruptLines
   package let ramLayout: RAMLayout
-  /// What follows a reset of the board.
-  private var resetters: [() -> Void] = []
   /// Sends a message-signalled interrupt of the board's own functions: address and data.
   package var signalMessage: (UInt64, UInt32) -> Void = { _, _ in }
 
@@ -44,7 +40,6 @@ package final class Q35Board {
       throw .allocateMemory(size: ramSize, error)
     }
     self.accelerator = accelerator
-    lines = InterruptLines(accelerator)
     ramLayout = RAMLayout(size: ramSize)
     // RAM and the chipset's windows lie over what a guest puts at their addresses, as in QEMU.
     rootBus = PCIBus(
@@ -58,7 +53,7 @@ package final class Q35Board {
     configPorts = ConfigPorts(rootBus)
     resetPort = ResetControlPort(requestReset: requestReset)
     placeMemory()
-    placePorts(KeyboardControllerPort(requestReset: requestReset))
+    placePorts()
     occupy(bridge, "mch", slot: 0, isMultifunction: false)
     occupy(isaBridge, "ICH9-LPC", slot: 31, isMultifunction: true)
     memory.register(accelerator)
@@ -77,11 +72,7 @@ package final class Q35Board {
     configPorts.reset()
     resetPort.reset()
     interrupts.reset()
-    for reset in resetters { reset() }
   }
-
-  /// Has a device of the board reset with it, in the order of these calls.
-  func onReset(_ reset: @escaping () -> Void) { resetters.append(reset) }
 
   /// Programs what firmware programs before a kernel that is loaded without firmware starts. Called after
   /// a reset.
@@ -92,7 +83,7 @@ package final class Q35Board {
 
   /// Tells `observer` now and from now on where the chipset has its power management ports; there is one
   /// observer.
-  package func onPowerManagement(_ observer: @escaping (PowerManagementPorts) -> Void) {
+  package func onPowerManagement(_ observer: @escaping (PowerManagementPlace) -> Void) {
     isaBridge.onPowerManagement = observer
     observer(isaBridge.powerManagement)
   }
@@ -142,9 +133,7 @@ package final class Q35Board {
     }
   }
 
-  private func placePorts(_ keyboardController: any MemoryHandler) {
-    ports.add("i8042-data", 0x60...0x60, OpenBus())
-    ports.add("i8042-cmd", 0x64...0x64, keyboardController)
+  private func placePorts() {
     ports.add("pci-conf-idx", 0xcf8...0xcfb, configPorts.addressPorts)
     ports.add("lpc-reset-control", 0xcf9...0xcf9, priority: 1, resetPort)
     ports.add("pci-conf-data", 0xcfc...0xcff, configPorts.dataPorts)

@@ -26,7 +26,7 @@ extension Machine {
       guard let backend = characters.take(label) else {
         throw MachineError(.characterDeviceInUse(label), option: option.optionText)
       }
-      board.addSerialPort(number, backend, clock: clock, events: environment.events)
+      chipset.addSerialPort(number, backend)
     }
   }
 

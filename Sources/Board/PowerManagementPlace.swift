@@ -1,5 +1,5 @@
 /// Where the chipset has its power management ports, and which interrupt they raise.
-package struct PowerManagementPorts: Equatable, Sendable {
+package struct PowerManagementPlace: Equatable, Sendable {
   /// The first of 128 ports, a multiple of 128; nil while they are off.
   package let base: UInt16?
   /// The global system interrupt of the SCI.
@@ -14,7 +14,7 @@ package struct PowerManagementPorts: Equatable, Sendable {
 /// What firmware programs on this board before a guest's kernel starts.
 package enum FirmwareSettings {
   /// `PMBASE`.
-  package static let powerManagementBase: UInt16 = 0x600
+  package static let powerManagementBase = PowerManagementPorts.base
   /// `RCBA`.
   package static let rootComplexBase: UInt32 = 0xfed1_c000
   /// `PCIEXBAR`, for 256 buses.
