@@ -71,7 +71,7 @@ internal import Tracing
       "snprintf of the same line in C", formatTwin.nanoseconds - emptyTwin.nanoseconds)
   }
 
-  /// Exits per second, and their ratio to those of a bare loop around `KVM_RUN`.
+  /// Exits per second of processor time, and their ratio to those of a bare loop around `KVM_RUN`.
   private static func measureExits() throws {
     for access in ExitBenchmark.Access.allCases {
       let exits: UInt64 = 5_000

@@ -28,8 +28,9 @@ struct ExitBenchmark {
     private let lock: MachineLock
     private let wanted: UInt64
     private var count: UInt64 = 0
-    private var start: ContinuousClock.Instant?
-    private(set) var duration: Duration?
+    private var start: UInt64 = 0
+    /// Nanoseconds of the CPU's thread for the exits that are wanted, once they were.
+    private(set) var duration: UInt64?
 
     init(_ lock: MachineLock, wanted: UInt64) {
       self.lock = lock
@@ -41,14 +42,14 @@ struct ExitBenchmark {
     func write(offset: UInt64, size: Int, value: UInt64) {
       count += 1
       // As many as the twin takes to warm up.
-      if count == wanted / 10 { start = .now }
-      guard count == wanted / 10 + wanted, let start else { return }
-      duration = .now - start
+      if count == wanted / 10 { start = ctwin_thread_time() }
+      guard count == wanted / 10 + wanted else { return }
+      duration = ctwin_thread_time() - start
       lock.notifyAll()
     }
   }
 
-  /// Nanoseconds of `exits` exits on a machine with sixteen devices.
+  /// Nanoseconds of thread time for `exits` exits on a machine with sixteen devices.
   static func time(_ access: Access, exits: UInt64) throws -> UInt64 {
     let lock = MachineLock()
     lock.lock()
@@ -86,8 +87,7 @@ struct ExitBenchmark {
     try cpus.reset()
     cpus.resume()
     lock.wait { counter.duration == nil }
-    let (seconds, attoseconds) = (counter.duration ?? .zero).components
-    return UInt64(clamping: seconds) * 1_000_000_000 + UInt64(clamping: attoseconds / 1_000_000_000)
+    return counter.duration ?? .max
   }
 
   /// Nanoseconds of the twin; nil when it did not see what it should.
