@@ -83,7 +83,9 @@ let package = Package(
     program("swiftvmm-lab", ["Lab", argumentParser]),
     program(
       "swiftvmm-benchmark",
-      ["CTwin", "CLinux", "HostKernel", "PCI", "SimulatedKernel", "Tracing", system]),
+      [
+        "CTwin", "CLinux", "HostKernel", "Hypervisor", "PCI", "SimulatedKernel", "Tracing", system,
+      ]),
 
     .target(
       name: "Contract",
