@@ -51,8 +51,8 @@ import Tracing
     }
   }
 
-  @Test func devicesComeByTheirPropertiesAndGoByTheirIds() throws {
-    try MainLoop.own {
+  @Test func devicesComeByTheirPropertiesAndGoByTheirIds() {
+    MainLoop.own {
       let machine = FakeMachine()
       let session = makeSession(machine)
       #expect(
