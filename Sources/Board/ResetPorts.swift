@@ -16,18 +16,3 @@ final class ResetControlPort: MemoryHandler {
 
   func reset() { value = 0 }
 }
-
-/// The keyboard controller's ports 0x60 and 0x64, without a keyboard: command 0xfe pulses the
-/// processor's reset line.
-final class KeyboardControllerPort: MemoryHandler {
-  private let requestReset: () -> Void
-
-  init(requestReset: @escaping () -> Void) { self.requestReset = requestReset }
-
-  /// At the command port: the last write was a command, the keyboard is not locked, nothing waits.
-  func read(offset: UInt64, size: Int) -> UInt64 { 0x18 }
-
-  func write(offset: UInt64, size: Int, value: UInt64) {
-    if value & 0xff == 0xfe { requestReset() }
-  }
-}

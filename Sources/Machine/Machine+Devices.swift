@@ -16,7 +16,15 @@ extension Machine {
     switch device {
     case .vfioPCI(let function): try add(function, isHotPlug: false)
     case .rootPort(let port): try add(port)
-    case .debugExit, .panic: break
+    case .debugExit(let device):
+      let properties = device.properties
+      guard
+        chipset.addDebugExit(port: UInt32(properties.base), size: UInt32(properties.size))
+      else { throw MachineError(.noSuchPorts, option: device.optionText) }
+      if let id = properties.id { deviceIDs.append(id) }
+    case .panic(let device):
+      chipset.addPanicPort(port: device.properties.port, events: device.properties.events)
+      if let id = device.properties.id { deviceIDs.append(id) }
     }
   }
 
