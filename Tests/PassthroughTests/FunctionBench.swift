@@ -178,6 +178,12 @@ final class RecordingHost: HostKernel {
   func write(
     _ descriptor: Int32, from buffer: RawSpan, at offset: UInt64
   ) throws(Errno) -> Int { try kernel.write(descriptor, from: buffer, at: offset) }
+  func read(_ descriptor: Int32, into buffer: inout MutableRawSpan) throws(Errno) -> Int {
+    try kernel.read(descriptor, into: &buffer)
+  }
+  func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int {
+    try kernel.write(descriptor, from: buffer)
+  }
   func map(_ request: MappingRequest) throws(Errno) -> UInt {
     // A small BAR's page is any page.
     let page = MappingRequest(descriptor: nil, length: 4096)
