@@ -6,9 +6,9 @@ internal import SystemPackage
 /// The registers behind one memory or I/O BAR: real memory that a client can also map.
 ///
 /// The memory file and the model's own view of it live as long as the object.
-final class BARMemory {
+package final class BARMemory {
   /// The memory file, for a client's mapping.
-  let descriptor: Int32
+  package let descriptor: Int32
   private let address: UInt
   private let size: Int
   private let mappedSize: Int
