@@ -67,7 +67,8 @@ let package = Package(
     room(
       "Machine",
       [
-        "Tracing", "PCI", "HostKernel", "VFIO", "EventLoop", "Hypervisor", "Passthrough", "Board", "Boot",
+        "Tracing", "PCI", "HostKernel", "VFIO", "EventLoop", "Hypervisor", "Passthrough", "Board",
+        "Boot",
         "CommandLine", system,
       ]),
     room("Monitor", ["CJSON", "Tracing", "EventLoop", "CommandLine", "Machine", system]),

@@ -58,7 +58,7 @@ package final class Q35Board {
     configPorts = ConfigPorts(rootBus)
     resetPort = ResetControlPort(requestReset: requestReset)
     placeMemory()
-    placePorts(KeyboardControllerPort(requestReset: requestReset))
+    placePorts()
     occupy(bridge, "mch", slot: 0, isMultifunction: false)
     occupy(isaBridge, "ICH9-LPC", slot: 31, isMultifunction: true)
     memory.register(accelerator)
@@ -142,9 +142,7 @@ package final class Q35Board {
     }
   }
 
-  private func placePorts(_ keyboardController: any MemoryHandler) {
-    ports.add("i8042-data", 0x60...0x60, OpenBus())
-    ports.add("i8042-cmd", 0x64...0x64, keyboardController)
+  private func placePorts() {
     ports.add("pci-conf-idx", 0xcf8...0xcfb, configPorts.addressPorts)
     ports.add("lpc-reset-control", 0xcf9...0xcf9, priority: 1, resetPort)
     ports.add("pci-conf-data", 0xcfc...0xcff, configPorts.dataPorts)

@@ -29,6 +29,9 @@ package struct ACPIDescription: Equatable, Sendable {
 
   /// The ICH9's 128 power management ports: PM1a events at 0, control at 4, timer at 8, GPE0 at 0x20.
   package var powerManagementPort: UInt16 = 0x600
+  /// The port whose commands 2 and 3 turn ACPI on and off, as QEMU's chipset has them; 0 is a machine
+  /// that is always in ACPI mode.
+  package var commandPort: UInt16 = 0xb2
   /// The PM1 sleep type that turns the machine off; QEMU's is 0.
   package var softOffSleepType: UInt8 = 0
   /// The first port of each 16550 with its interrupt, COM1 first; nil is not there.

@@ -3,8 +3,8 @@ extension ACPITable {
   /// Length in bytes of what `fixed` gives.
   static var fixedSize: Int { 276 }
 
-  /// The fixed description table (ACPI 6.5, 5.2.9), revision 6. The machine is always in ACPI mode:
-  /// there is no port to switch. It names no HPET and no processor sleep states but C1.
+  /// The fixed description table (ACPI 6.5, 5.2.9), revision 6. It names no HPET and no
+  /// processor sleep states but C1.
   static func fixed(
     _ description: ACPIDescription, differentiated: UInt64, controlStructure: UInt64
   ) -> ACPITable {
@@ -13,10 +13,12 @@ extension ACPITable {
     var table = ACPITable("FACP", revision: 6)
     table.append(UInt32(truncatingIfNeeded: controlStructure))
     table.append(UInt32(truncatingIfNeeded: differentiated))
-    // Profile: not said. The SCI is interrupt 9. No SMI command port and so none of its commands.
+    // Profile: not said. The SCI is interrupt 9.
     table.append([0, 0])
     table.append(UInt16(9))
-    table.append([UInt8](repeating: 0, count: 8))
+    table.append(UInt32(description.commandPort))
+    // Commands for ACPI on and off; none for S4 and processor states.
+    table.append(description.commandPort == 0 ? [0, 0, 0, 0] : [2, 3, 0, 0])
     for register in [events, 0, control, 0, 0, timer, general, 0] { table.append(UInt32(register)) }
     // Lengths of PM1 events, PM1 control, PM2 control, timer, GPE0, GPE1; GPE1's base; no _CST.
     table.append([4, 2, 0, 4, 16, 0, 0, 0])

@@ -8,6 +8,9 @@ package struct ACPITables: Sendable {
   /// The page of the firmware control structure, which stays in use.
   package let controlStructure: Range<UInt64>
 
+  /// All that the tables take.
+  package var range: Range<UInt64> { tables.lowerBound..<controlStructure.upperBound }
+
   /// Where the root pointer is, for protocols that hand it over.
   package var rootPointer: UInt64 { tables.lowerBound }
 

@@ -7,7 +7,7 @@ extension BootAssembly {
   ) throws(BootError) -> BootPlan {
     try placeKernel(
       at: header.loadAddress, fileOffset: header.body.lowerBound,
-      fileCount: UInt64(header.body.count), memoryCount: header.memoryCount)
+      fileCount: UInt64(header.body.count), memoryCount: header.memoryCount, isCleared: false)
     let zeroPage = try allocate(4096, alignment: 4096)
     let commandLine = try addCommandLine(payload.commandLine, limit: header.commandLineLimit)
     var diskRange: Range<UInt64> = 0..<0

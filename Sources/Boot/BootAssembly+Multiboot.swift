@@ -49,7 +49,7 @@ extension BootAssembly {
         fileCount: placement.fileCount, memoryCount: placement.memoryCount)
       return placement.entry
     }
-    if ELFImage.isForX86_64(head) { throw failure(.multibootELF64) }
+    if ELFImage.isFor64BitMachine(head) { throw failure(.multibootELF64) }
     guard ELFImage.isPresent(in: head) else { throw failure(.notAKernel) }
     let image = try ELFImage(kernel)
     return try place(image, startedAt: image.physicalEntry)

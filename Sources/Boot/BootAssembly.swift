@@ -21,9 +21,8 @@ struct BootAssembly {
     tables = platform.acpi.map { ACPITables($0, at: BootLayout.tables.lowerBound) }
     memoryMap = .map(of: platform, tables: tables)
     memory = BootMemory(end: low)
-    _ = memory.take(0..<BootLayout.firstFree)
-    _ = memory.take(BootLayout.firmware)
     if let tables {
+      _ = memory.take(tables.range)
       segments.append(
         BootSegment(
           address: tables.tables.lowerBound, count: UInt64(tables.bytes.count),
@@ -33,22 +32,26 @@ struct BootAssembly {
 
   func failure(_ failure: BootError.Failure) -> BootError { BootError(kernel.path, failure) }
 
-  /// Places a part of the kernel at the address that it wants. Throws `kernelTooLarge` or
-  /// `kernelInReservedMemory` when RAM is not there or is taken.
+  /// Places a part of the kernel at the address that it wants: bytes of its file, and memory behind
+  /// that is zero, or whatever it is when the kernel clears it itself. Throws when RAM is not there or
+  /// is taken.
   mutating func placeKernel(
-    at address: UInt64, fileOffset: UInt64, fileCount: UInt64, memoryCount: UInt64
+    at address: UInt64, fileOffset: UInt64, fileCount: UInt64, memoryCount: UInt64,
+    isCleared: Bool = true
   ) throws(BootError) {
     let (end, isBeyond) = address.addingReportingOverflow(memoryCount)
     guard !isBeyond, end <= memory.end else {
       throw failure(.kernelTooLarge(end: isBeyond ? .max : end, memory: memory.end))
     }
-    guard memory.take(address..<end) else {
-      throw failure(.kernelInReservedMemory(start: address, end: end))
+    let range = address..<end
+    guard memory.take(range) else {
+      let isTables = tables?.range.overlaps(range) == true
+      throw failure(isTables ? .kernelOnTables(range) : .invalidELF(.overlap(address)))
     }
     if fileCount > 0 {
       append(address, fileCount, .file(kernel, offset: fileOffset))
     }
-    if memoryCount > fileCount {
+    if isCleared, memoryCount > fileCount {
       append(address + fileCount, memoryCount - fileCount, .zeros)
     }
   }
@@ -63,12 +66,11 @@ struct BootAssembly {
   /// the kernel's own segments leave none.
   mutating func allocate(_ count: Int, alignment: UInt64 = 16) throws(BootError) -> UInt64 {
     let size = UInt64(max(1, count))
-    let whole = BootLayout.firstFree..<memory.end
-    guard
-      let range = memory.lowest(size, alignment: alignment, within: BootLayout.structures)
-        ?? memory.lowest(size, alignment: alignment, within: whole),
-      memory.take(range)
-    else {
+    let high = BootLayout.highMemory..<memory.end
+    let room = [BootLayout.structures, BootLayout.lowest, high].lazy.compactMap { [memory] in
+      memory.lowest(size, alignment: alignment, within: $0)
+    }.first
+    guard let range = room, memory.take(range) else {
       throw failure(
         .memoryTooSmall(memory: memory.end, enough: memory.end + max(size, 1 << 20)))
     }

@@ -32,9 +32,9 @@ extension BootError {
     case .kernelTooLarge(let end, let memory):
       "could not load kernel '\(path)': it needs memory up to \(end.hex), the guest has "
         + "\(memory.hex) bytes below 4 GiB"
-    case .kernelInReservedMemory(let start, let end):
-      "could not load kernel '\(path)': it wants memory from \(start.hex) to \(end.hex), part of "
-        + "which is the machine's"
+    case .kernelOnTables(let range):
+      "could not load kernel '\(path)': it wants memory from \(range.lowerBound.hex) to "
+        + "\(range.upperBound.hex), part of which holds the machine's ACPI tables"
     case .initialRAMDiskTooLarge(let size, let largest, _):
       "initrd is too large, cannot support.(max: \(largest), need \(size))"
     case .commandLineTooLong(let length, let limit):
@@ -75,10 +75,9 @@ extension BootError {
       ["Multiboot 1 starts 32-bit code: link the payload as elf32-i386, or give it a PVH note."]
     case .kernelTooLarge(let end, _):
       [Self.memoryHint(BootPlatform.memoryWith(lowMemory: end), "kernel")]
-    case .kernelInReservedMemory:
+    case .kernelOnTables:
       [
-        "Memory below \(BootLayout.firstFree.hex), and from \(BootLayout.firmware.lowerBound.hex) to "
-          + "\(BootLayout.firmware.upperBound.hex), is not for kernels. Link it to 1 MiB or above."
+        "The tables start at \(BootLayout.tables.lowerBound.hex): link the kernel to 1 MiB or above."
       ]
     case .initialRAMDiskTooLarge(_, _, let enough):
       [Self.memoryHint(enough, "kernel with this initrd")]
@@ -119,6 +118,7 @@ extension BootError.ELFFault {
     case .machine(let machine): "it is for machine \(machine), not for x86"
     case .programHeaders: "its program headers make no sense"
     case .segment(let index): "segment \(index) makes no sense"
+    case .overlap(let address): "two segments are loaded to \(address.hex)"
     case .entry(let entry): "it starts at \(entry.hex), where none of its segments is"
     case .nothingToLoad: "it has no segment to load"
     }

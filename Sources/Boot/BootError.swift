@@ -39,8 +39,8 @@ package struct BootError: Error, Equatable, Sendable {
     case invalidMultiboot(MultibootFault)
     /// The guest has too little memory below 4 GiB for the kernel, which reaches up to `end`.
     case kernelTooLarge(end: UInt64, memory: UInt64)
-    /// The kernel's memory from `start` to `end` is where the machine's own tables or hole are.
-    case kernelInReservedMemory(start: UInt64, end: UInt64)
+    /// The kernel wants memory where the machine's ACPI tables are.
+    case kernelOnTables(Range<UInt64>)
     /// `largest` is what fits; `enough` the guest memory that would do, nil when no size would.
     case initialRAMDiskTooLarge(size: UInt64, largest: UInt64, enough: UInt64?)
     case commandLineTooLong(length: Int, limit: Int)
@@ -65,6 +65,8 @@ package struct BootError: Error, Equatable, Sendable {
     case machine(UInt16)
     case programHeaders
     case segment(Int)
+    /// Two segments are loaded to this address.
+    case overlap(UInt64)
     /// No loaded segment holds the entry.
     case entry(UInt64)
     case nothingToLoad

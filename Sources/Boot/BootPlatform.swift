@@ -6,9 +6,10 @@ package struct BootPlatform: Equatable, Sendable {
   package var memoryAbove4G: UInt64
   /// What the ACPI tables say; nil is a machine without.
   package var acpi: ACPIDescription?
-  /// Address ranges that the guest must leave alone although no RAM is there, disjoint: KVM's own
-  /// pages by default (`KVM_SET_TSS_ADDR` and `KVM_SET_IDENTITY_MAP_ADDR` at QEMU's addresses).
-  package var reserved: [Range<UInt64>] = [0xfeff_c000..<0xff00_0000]
+  /// Address ranges that the guest must leave alone although no RAM is there, disjoint and outside
+  /// `acpi`'s windows. By default the chipset's root complex registers, and KVM's own pages
+  /// (`KVM_SET_TSS_ADDR`, `KVM_SET_IDENTITY_MAP_ADDR`), all at QEMU's addresses.
+  package var reserved: [Range<UInt64>] = [0xfed1_c000..<0xfed2_0000, 0xfeff_c000..<0xff00_0000]
 
   package init(memoryBelow4G: UInt64, memoryAbove4G: UInt64, acpi: ACPIDescription?) {
     self.memoryBelow4G = memoryBelow4G

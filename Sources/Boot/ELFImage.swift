@@ -31,12 +31,12 @@ struct ELFImage {
   }
 
   /// Whether a file's first bytes are those of ELF for the 64-bit machine.
-  static func isForX86_64(_ head: [UInt8]) -> Bool {
-    isPresent(in: head) && head.load(UInt16.self, at: 18) == Self.x86_64
+  static func isFor64BitMachine(_ head: [UInt8]) -> Bool {
+    isPresent(in: head) && head.load(UInt16.self, at: 18) == Self.machine64
   }
 
-  private static let x86: UInt16 = 3
-  private static let x86_64: UInt16 = 62
+  private static let machine32: UInt16 = 3
+  private static let machine64: UInt16 = 62
 
   /// Reads the headers.
   init(_ source: any BootSource) throws(BootError) {
@@ -47,7 +47,7 @@ struct ELFImage {
     guard head.count >= 52 else { throw invalid(.truncated) }
     let is64Bit = head[4] == 2
     guard let layout = Layout(is64Bit: is64Bit, head) else { throw invalid(.truncated) }
-    guard head[5] == 1, layout.machine == Self.x86 || layout.machine == Self.x86_64 else {
+    guard head[5] == 1, layout.machine == Self.machine32 || layout.machine == Self.machine64 else {
       throw invalid(.machine(layout.machine))
     }
     guard layout.headerSize >= layout.smallestHeader, layout.headerCount <= Self.mostHeaders else {

@@ -1,5 +1,6 @@
 /// The device by which a guest that uses the 8259 routes one of the lines PIRQA to PIRQH, in the
-/// bridge's register for it (ICH9 datasheet, 13.1.16): bit 7 set is not routed.
+/// bridge's register for it (ICH9 datasheet, 13.1.16): bit 7 set is not routed. Guests that use APICs
+/// do not find it.
 struct InterruptLink {
   /// `A` to `H`.
   private let letter: Character
@@ -27,10 +28,12 @@ struct InterruptLink {
       "LNK\(letter)",
       [
         .name("_HID", .eisaID("PNP0C0F")), .name("_UID", .integer(number)),
-        .name("_PRS", possible.buffer),
+        .name("_PRS", possible.buffer), .name("BUF0", current.buffer),
+        .dwordField(.path("BUF0"), 5, "IRQ0"),
         .method(
           "_STA", arguments: 0,
           [
+            .if(.path("PICF"), [.return(.integer(0))]),
             .if(.and(register, .integer(0x80)), [.return(.integer(0x9))]),
             .return(.integer(0xb)),
           ]),
@@ -38,15 +41,13 @@ struct InterruptLink {
         .method(
           "_CRS", arguments: 0, isSerialized: true,
           [
-            .name("BUF0", current.buffer), .dwordField(.path("BUF0"), 5, "IRQ0"),
-            .if(
-              .not(.and(register, .integer(0x80))),
-              [.and(register, .integer(0xf), .path("IRQ0"))]),
+            .if(.and(register, .integer(0x80)), [.store(.integer(0), .path("IRQ0"))]),
+            .else([.and(register, .integer(0xf), .path("IRQ0"))]),
             .return(.path("BUF0")),
           ]),
         .method(
           "_SRS", arguments: 1, isSerialized: true,
-          [.dwordField(.argument(0), 5, "IRQ0"), .store(.path("IRQ0"), register)]),
+          [.dwordField(.argument(0), 5, "IRQ1"), .store(.path("IRQ1"), register)]),
       ])
   }
 }

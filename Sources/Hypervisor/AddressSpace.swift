@@ -71,6 +71,18 @@ package final class AddressSpace {
     }
   }
 
+  /// Shows a region at an address (or offset in its parent) with a priority, over siblings of the same.
+  package func show(_ id: RegionID, at base: UInt64, priority: Int) {
+    guard regions[id] != nil else { return }
+    let order = nextNumber()
+    change {
+      regions[id]?.region.base = base
+      regions[id]?.region.priority = priority
+      regions[id]?.region.isEnabled = true
+      regions[id]?.order = order
+    }
+  }
+
   /// Makes a region longer or shorter, in bytes.
   package func resize(_ id: RegionID, to size: UInt64) {
     guard let placed = regions[id], placed.region.size != size else { return }

@@ -6,11 +6,12 @@ extension KVMAccelerator {
   /// Makes the machine's CPUs, paused and reset; threads of their own wait for `resume`.
   ///
   /// Called once, with the machine lock held. What CPUs access goes to `ports` and `memory` under
-  /// `lock`; what no device answers goes to `observer`, which is not kept alive. A failure leaves
-  /// nothing open. `EEXIST` from a CPU that there is already.
+  /// `lock`; what no device answers goes to `observer`, which is not kept alive. In split mode the
+  /// interrupt controllers of this process are put there too, and their timer waits on `events`. A
+  /// failure leaves nothing open.
   package func makeCPUs(
     _ topology: CPUTopology, model: CPUModel, lock: MachineLock, ports: AddressSpace,
-    memory: AddressSpace, observer: (any CPUObserver)?
+    memory: AddressSpace, events: (any EventSources)? = nil, observer: (any CPUObserver)?
   ) throws(AcceleratorError) -> VirtualCPUs {
     let maximum = Int(try Self.extent(of: KVM_CAP_MAX_VCPUS, "KVM_CAP_MAX_VCPUS", in: module))
     guard topology.count <= max(maximum, 1) else {
@@ -30,6 +31,7 @@ extension KVMAccelerator {
     for number in 0..<topology.count {
       cpus.append(try KVMCPU(number, &plan, in: vm, group: group))
     }
+    splitChips?.install(ports: ports, memory: memory, firstCPU: cpus.first, events: events)
     return try VirtualCPUs(
       cpus, group, accelerator: self, powerOnChips: chips, topology: topology,
       missingFeatures: model.isChecked ? shape.missing : [],

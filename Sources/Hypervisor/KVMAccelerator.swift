@@ -42,6 +42,7 @@ package final class KVMAccelerator: Accelerator {
       limit: Int(routeCount), hasKernelControllers: interruptController == .kernel)
     slots = MemorySlots(count: UInt32(clamping: slotCount))
     try setUp()
+    if interruptController == .split { splitChips = SplitInterruptChips(self) }
   }
 
   package var name: String { "kvm" }
@@ -163,9 +164,13 @@ package final class KVMAccelerator: Accelerator {
     var request = kvm_irqfd()
     request.fd = UInt32(bitPattern: trigger)
     request.gsi = gsi
-    request.flags = UInt32(KVM_IRQFD_FLAG_RESAMPLE)
-    request.resamplefd = UInt32(bitPattern: resample)
+    // In split mode the kernel does not see the end of an interrupt; the I/O APIC here does.
+    if splitChips == nil {
+      request.flags = UInt32(KVM_IRQFD_FLAG_RESAMPLE)
+      request.resamplefd = UInt32(bitPattern: resample)
+    }
     try vm.control(KVM_IRQFD, on: &request)
+    splitChips?.addResample(resample, trigger: trigger, gsi: gsi)
   }
 
   package func deassignResampleIRQFD(trigger: Int32, gsi: UInt32) throws(Errno) {
@@ -173,10 +178,12 @@ package final class KVMAccelerator: Accelerator {
     request.fd = UInt32(bitPattern: trigger)
     request.gsi = gsi
     request.flags = UInt32(KVM_IRQFD_FLAG_DEASSIGN)
+    splitChips?.removeResample(trigger: trigger)
     try vm.control(KVM_IRQFD, on: &request)
   }
 
   package func setLine(gsi: UInt32, level: Bool) {
+    if let splitChips { return splitChips.setLine(gsi: gsi, level: level) }
     // `struct kvm_irq_level` as one little-endian number: the line, then its level.
     var request = UInt64(gsi) | (level ? 1 << 32 : 0)
     _ = try? vm.control(KVM_IRQ_LINE, on: &request)

@@ -120,6 +120,7 @@ internal import SystemPackage
     do { try powerOnRegisters.atReset.write(to: descriptor) } catch {
       throw AcceleratorError(.setCPUState(number, "KVM_SET_MSRS"), error)
     }
+    unsafe run.pointee.ready_for_interrupt_injection = 0
     isHeld = false
     needsCompletion = false
   }

@@ -110,21 +110,22 @@ package final class VirtualCPUs {
     let wasRunning = group.isRunning
     pause()
     try powerOnChips?.restore(on: accelerator)
+    group.chips?.reset()
     for cpu in cpus { try cpu.reset(to: cpu.number == 0 ? startState : nil) }
     if wasRunning { resume() }
   }
 
-  /// What a CPU's registers hold: while it is paused, or on its own thread. Throws `EINVAL` for a CPU
-  /// that there is not.
+  /// What a CPU's registers hold: while the CPUs are paused, or on its own thread. Throws `EINVAL` for
+  /// a CPU that there is not, `EBUSY` while it may run.
   package func state(of cpu: Int) throws(Errno) -> CPUState {
     guard cpus.indices.contains(cpu) else { throw .invalidArgument }
-    return try cpus[cpu].state()
+    let cpu = cpus[cpu]
+    guard !group.isRunning || cpu.thread?.isCurrent ?? false else { throw .resourceBusy }
+    return try cpu.state()
   }
 
-  /// Delivers a non-maskable interrupt to every CPU.
-  package func sendNMI() {
-    for cpu in cpus { _ = try? cpu.descriptor.control(KVM_NMI) }
-  }
+  /// Delivers a non-maskable interrupt to every CPU, as a message to all of them.
+  package func sendNMI() { accelerator.signal(MSIMessage(address: 0xfeef_f000, data: 0x400)) }
 
   // MARK: - End
 
@@ -142,6 +143,7 @@ package final class VirtualCPUs {
         cpu.thread = nil
       }
       group.observer = nil
+      group.chips?.tearDown()
     }
   }
 }

@@ -1,3 +1,4 @@
+internal import Board
 internal import EventLoop
 internal import Hypervisor
 
@@ -10,6 +11,10 @@ enum GuestWish: Equatable {
   /// The program is to end with this status.
   case exit(Int32)
   case panic
+  /// The guest panicked and saves a dump by itself.
+  case crashLoaded
+  /// A device reported an error that it cannot recover from; the user knows.
+  case deviceError
   /// A CPU cannot go on; the lines say why.
   case internalError(String)
 }
@@ -44,4 +49,20 @@ final class CPUWatcher: CPUObserver {
   }
 
   func cpuFailed(cpu: Int, _ failure: CPUFailure) { wishes.ask(.internalError(failure.message)) }
+}
+
+extension MachineRequests {
+  /// Notes what a guest asks for through a port.
+  init(_ wishes: WishBox) {
+    self.init(
+      reset: { wishes.ask(.reset) }, sleep: { _ in wishes.ask(.powerOff) },
+      exit: { wishes.ask(.exit($0)) },
+      distress: { distress in
+        switch distress {
+        case .panicked: wishes.ask(.panic)
+        case .crashLoaded: wishes.ask(.crashLoaded)
+        case .shutdown: wishes.ask(.powerOff)
+        }
+      })
+  }
 }

@@ -16,7 +16,15 @@ extension Machine {
     switch device {
     case .vfioPCI(let function): try add(function, isHotPlug: false)
     case .rootPort(let port): try add(port)
-    case .debugExit, .panic: break
+    case .debugExit(let device):
+      let properties = device.properties
+      guard
+        chipset.addDebugExit(port: UInt32(properties.base), size: UInt32(properties.size))
+      else { throw MachineError(.noSuchPorts, option: device.optionText) }
+      if let id = properties.id { deviceIDs.append(id) }
+    case .panic(let device):
+      chipset.addPanicPort(port: device.properties.port, events: device.properties.events)
+      if let id = device.properties.id { deviceIDs.append(id) }
     }
   }
 
@@ -66,9 +74,11 @@ extension Machine {
       let place = GuestPlace(slot: slot, on: bus, router: board.interrupts)
       let function = try PassthroughFunction(
         device: assigned, options: FunctionOptions(properties), place: place,
-        isOnRootBus: place.isOnRootBus, environment: environment)
+        environment: environment)
       let coordinator = coordinator
       function.onReset = { [unowned coordinator] in coordinator.reset($0) }
+      function.onHostError = { [unowned self] _ in note(.deviceError) }
+      function.onHostRequest = { [unowned self] in giveBack($0) }
       place.observe(function)
       functions.append(AssignedFunction(id: properties.id, place: place, function: function))
       coordinator.add(function)
@@ -140,12 +150,21 @@ extension Machine {
     }
   }
 
+  /// Asks the guest for a function that the host wants back. A wish that the guest has already, or
+  /// cannot have, is no news.
+  private func giveBack(_ function: PassthroughFunction) {
+    guard let assigned = functions.first(where: { $0.function === function }) else { return }
+    do throws(MachineRefusal) { try requestUnplug(assigned) } catch {
+      diagnostics.warningOnce(
+        "vfio \(function.name): the host asks for the device back: \(error.message)")
+    }
+  }
+
   /// Ends a function that the guest has given up.
   private func remove(_ function: any PCIFunction) {
     guard let index = functions.firstIndex(where: { $0.function === function }) else { return }
     let gone = functions.remove(at: index)
-    gone.function.reset()
-    coordinator.remove(gone.function)
+    coordinator.unplug(gone.function)
     tell(.deviceDeleted(id: gone.id))
   }
 }
@@ -170,9 +189,32 @@ extension FunctionOptions {
     self.init()
     isMappingAllowed = !properties.noMmap
     isINTxAccelerationAllowed = !properties.noKVMIntx
+    isMSIAccelerationAllowed = !properties.noKVMMSI
+    isMSIXAccelerationAllowed = !properties.noKVMMSIX
+    isRequestHonoured = properties.honoursRequests
+    stopsOnError = properties.errorPolicy == .stop
     mappingTimeout = properties.intxMmapTimeout
     isMultifunction = properties.multifunction
     romFile = properties.romFile
     isROMBarEnabled = properties.romBAR != 0
+    msixRelocation =
+      switch properties.msixRelocation {
+      case .off: nil
+      case .auto: .automatic
+      case .bar0, .bar1, .bar2, .bar3, .bar4, .bar5: properties.msixRelocation.bar.map { .bar($0) }
+      }
+    identity = IdentityOverrides(properties.identity)
+  }
+}
+
+extension IdentityOverrides {
+  fileprivate init(_ numbers: VFIOPCIProperties.IdentityOverrides) {
+    func given(_ number: UInt32) -> UInt32? { number == .max ? nil : number }
+    self.init()
+    vendor = given(numbers.vendor)
+    device = given(numbers.device)
+    subsystemVendor = given(numbers.subsystemVendor)
+    subsystem = given(numbers.subsystemDevice)
+    classCode = given(numbers.classCode)
   }
 }

@@ -14,8 +14,7 @@ extension Machine {
     let layout = board.ramLayout
     let platform = BootPlatform(
       memoryBelow4G: layout.below4G, memoryAbove4G: layout.above4G,
-      acpi: ACPIDescription(
-        board.pciFacts(addressBits: addressBits), configuration.processors))
+      acpi: ACPIDescription(board.pciFacts(addressBits: addressBits), configuration))
     do throws(BootError) {
       return try BootPlan(
         GuestPayload(
@@ -40,7 +39,8 @@ extension Machine {
 
 extension ACPIDescription {
   /// What the board has, for the guest to read.
-  fileprivate init(_ facts: PCIHostFacts, _ topology: CPUTopology) {
+  fileprivate init(_ facts: PCIHostFacts, _ configuration: Configuration) {
+    let topology = configuration.processors
     let low = facts.memoryBelow4G.last { !$0.isEmpty }.map { $0.lowerBound..<($0.upperBound + 1) }
     let high = facts.memoryAbove4G.map { $0.lowerBound..<($0.upperBound + 1) }
     self.init(
@@ -51,5 +51,35 @@ extension ACPIDescription {
         InterruptPin(slot: UInt8($0.slot), pin: UInt8($0.pin), gsi: $0.globalInterrupt)
       })
     if let base = facts.powerManagement.base { powerManagementPort = base }
+    serialPorts = (0..<2).map { number in
+      guard configuration.hasSerialPort(number) else { return nil }
+      let place = Q35Board.serialPlaces[number]
+      return SerialPort(port: place.port, irq: UInt8(place.gsi))
+    }
+    panicPort = configuration.panicPort
+  }
+}
+
+extension Configuration {
+  /// Whether COM1 (0) to COM4 (3) is there.
+  fileprivate func hasSerialPort(_ number: Int) -> Bool {
+    guard serialPorts.indices.contains(number) else { return false }
+    return serialPorts[number].target != .none
+  }
+
+  /// The port by which a guest tells that it panicked.
+  fileprivate var panicPort: UInt16? {
+    devices.lazy.compactMap { device in
+      if case .panic(let panic) = device { panic.properties.port } else { nil }
+    }.first
+  }
+}
+
+extension GuestRAMOptions {
+  /// `-mem-path` and `-mem-prealloc`.
+  init(_ configuration: Configuration) {
+    self.init(
+      backing: configuration.memoryPath.map { .path($0) } ?? .anonymous,
+      isPreallocated: configuration.preallocatesMemory)
   }
 }

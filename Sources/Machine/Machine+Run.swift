@@ -90,7 +90,10 @@ extension Machine {
     }
   }
 
-  package func powerDown() { tell(.powerDown) }
+  package func powerDown() {
+    tell(.powerDown)
+    chipset.power.pressPowerButton()
+  }
 
   // MARK: - Wishes of the guest
 
@@ -114,6 +117,10 @@ extension Machine {
     case .quit: shutdown(.hostUI)
     case .exit(let status): end(.guestShutdown, status: status)
     case .panic: panic()
+    case .crashLoaded:
+      tell(.guestCrashLoaded)
+      cpus?.resume()
+    case .deviceError: halt(.internalError)
     case .internalError(let text):
       for line in text.split(separator: "\n") { diagnostics.error(String(line)) }
       halt(.internalError)

@@ -22,6 +22,7 @@ internal import VFIO
   let environment: FunctionEnvironment
   let attacher: DeviceAttacher
   let coordinator: ResetCoordinator
+  let chipset: ChipsetDevices
   let objects: [VFIO.IOMMUFDObject]
   let diagnostics: Diagnostics
   let actions: RunActions
@@ -73,11 +74,13 @@ internal import VFIO
       announce: announce)
     do throws(BoardError) {
       board = try Q35Board(
-        ramSize: configuration.memorySize, accelerator: accelerator, on: kernel,
-        requestReset: { wishes.ask(.reset) })
+        ramSize: configuration.memorySize, ramOptions: GuestRAMOptions(configuration),
+        accelerator: accelerator, on: kernel, requestReset: { wishes.ask(.reset) })
     } catch {
       throw MachineError(.board(error))
     }
+    chipset = ChipsetDevices(
+      on: board, clock: clock, events: events, requests: MachineRequests(wishes))
     if let failure = accelerator.memoryFailure { throw MachineError(.accelerator(failure)) }
 
     cpuWatcher = CPUWatcher(wishes)
@@ -98,7 +101,7 @@ internal import VFIO
 
     environment = FunctionEnvironment(
       kernel: kernel, tracer: tracer, diagnostics: diagnostics, addressSpace: board.memory,
-      accelerator: accelerator, events: events, flow: flow)
+      ports: board.ports.space, accelerator: accelerator, events: events, flow: flow)
     attacher = DeviceAttacher(
       kernel: kernel, tracer: tracer,
       host: MachineAttachmentHost(

@@ -13,6 +13,8 @@ package struct MachineError: Error {
     case characterDeviceInUse(String)
     case placement(PCIPlacementError)
     case assignment(AssignmentError)
+    /// Ports beyond the last one, or none.
+    case noSuchPorts
     case noIOMMUFD
     case noGuestCode
   }
@@ -37,6 +39,7 @@ package struct MachineError: Error {
     case .boot(let error): [error.message] + error.hints
     case .placement(let error): Self.split(error.message)
     case .assignment(let error): [error.message] + error.hints
+    case .noSuchPorts: ["the ports are not there", "There are ports 0 to 0xffff."]
     case .noIOMMUFD:
       [
         "/dev/iommu does not exist (is your kernel config missing CONFIG_IOMMUFD?)",

@@ -7,8 +7,10 @@ package struct ExtendedCapabilityID: RawRepresentable, Hashable, Sendable {
   /// What the kernel leaves of a capability that it hides.
   package static let null = ExtendedCapabilityID(rawValue: 0x0000)
   package static let ari = ExtendedCapabilityID(rawValue: 0x000e)
+  package static let ats = ExtendedCapabilityID(rawValue: 0x000f)
   package static let sriov = ExtendedCapabilityID(rawValue: 0x0010)
   package static let resizableBAR = ExtendedCapabilityID(rawValue: 0x0015)
+  package static let pasid = ExtendedCapabilityID(rawValue: 0x001b)
 
   /// Whether no guest sees the capability, whatever the options: SR-IOV and ARI, which work only for
   /// who manages the physical function, and what the kernel has blanked. QEMU traces each as

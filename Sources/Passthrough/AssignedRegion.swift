@@ -1,5 +1,6 @@
 internal import HostKernel
 internal import Hypervisor
+internal import PCI
 internal import SystemPackage
 internal import Tracing
 package import VFIO
@@ -7,7 +8,8 @@ package import VFIO
 /// One BAR of an assigned function: its mappings, its place in the guest, accesses that trap.
 ///
 /// The trapped region spans the BAR; each mapping lies over it and can be switched off, so that
-/// accesses trap while an interrupt is pending. Used under the machine lock.
+/// accesses trap while an interrupt is pending. The guest's BAR may be larger than the device's, to
+/// have room for an MSI-X table: there nothing answers. Used under the machine lock.
 package final class AssignedRegion: MemoryHandler {
   package let index: Int
   package let name: String
@@ -18,7 +20,10 @@ package final class AssignedRegion: MemoryHandler {
   private let device: VFIODevice
   private let environment: FunctionEnvironment
   private var mapped: [MappedArea] = []
+  /// The address space that the BAR is in, its region there and its length for the guest in bytes.
+  private var space: AddressSpace?
   private var place: RegionID?
+  private var guestSize: UInt64 = 0
   private var pieces: [RegionID] = []
   /// Called after each trapped access, which counts as the end of a pending interrupt.
   var afterAccess: () -> Void = {}
@@ -60,18 +65,25 @@ package final class AssignedRegion: MemoryHandler {
       ])
   }
 
-  /// Maps the areas into this process and puts the BAR, still disabled, into the guest's memory.
-  /// Events: `vfio_region_mmap`, `vfio_region_mmap_fault`, `vfio_region_dmabuf`.
-  func enterGuest(isMemory: Bool) {
+  /// Maps the areas into this process, unless the device has no such BAR. Events: `vfio_region_mmap`,
+  /// `vfio_region_mmap_fault`, `vfio_region_dmabuf`.
+  func map() {
     mapAreas()
     for area in mapped { export(area) }
-    guard isMemory else { return }
-    let space = environment.addressSpace
+  }
+
+  /// Puts the BAR, still disabled, into the guest: over `parent` in guest memory or in its ports.
+  func enterGuest(_ bar: BARDescription, in space: AddressSpace, over parent: RegionID?) {
+    guestSize = bar.size
+    self.space = space
     space.update {
-      let parent = space.add(
+      let place = space.add(
         MemoryRegion(
-          name: name, base: 0, size: info.size, priority: 1, kind: .io(self), isEnabled: false))
-      place = parent
+          name: name, base: 0, size: bar.size, priority: Self.priority, kind: .io(self),
+          isEnabled: false),
+        over: parent)
+      self.place = place
+      guard bar.kind != .io else { return }
       for (number, area) in mapped.enumerated() {
         pieces.append(
           space.add(
@@ -79,10 +91,16 @@ package final class AssignedRegion: MemoryHandler {
               name: "\(name) mmaps[\(number)]", base: area.area.offset, size: area.area.size,
               kind: .deviceRAM(
                 hostAddress: area.address,
-                file: area.bufferNumber.map { MemoryFile(descriptor: $0) })),
-            over: parent))
+                file: Self.file(of: area))),
+            over: place))
       }
     }
+  }
+
+  /// The dma-buf of an area of whole pages, the only ones that can be mapped by it.
+  private static func file(of area: MappedArea) -> MemoryFile? {
+    guard area.area.size % pageSize == 0 else { return nil }
+    return area.bufferNumber.map { MemoryFile(descriptor: $0) }
   }
 
   private func mapAreas() {
@@ -124,23 +142,61 @@ package final class AssignedRegion: MemoryHandler {
     }
   }
 
-  /// Takes the BAR out of the guest's memory, for good.
-  func leaveGuest() {
+  /// Takes the BAR out of the guest, for good, and says so when `isTraced`.
+  /// Event: `vfio_region_exit`, for a BAR that the device has.
+  func leaveGuest(isTraced: Bool = false) {
     afterAccess = {}
-    guard let place else { return }
-    environment.addressSpace.remove(place)
-    self.place = nil
+    if let place { space?.remove(place) }
+    place = nil
+    space = nil
     pieces = []
+    if isTraced, info.size > 0 {
+      environment.tracer.emit(.vfioRegionExit, [.text(device.name), .number(index)])
+    }
   }
 
-  /// Places the BAR at a guest-physical address, or takes it away with nil.
+  /// Unmaps what is mapped into this process; the guest has it no more.
+  /// Event: `vfio_region_finalize`, for a BAR that the device has.
+  func unmap() {
+    mapped = []
+    guard info.size > 0 else { return }
+    environment.tracer.emit(.vfioRegionFinalize, [.text(device.name), .number(index)])
+  }
+
+  /// Places the BAR at a guest address, or takes it away with nil.
+  ///
+  /// A BAR that is smaller than a host page but can be mapped whole fills its page while it begins
+  /// one, under everything else that may be there: only whole pages can be memory of the guest. The
+  /// kernel lets such a BAR be mapped only when nothing else is in its page of the host.
   func setAddress(_ address: UInt64?) {
-    guard let place else { return }
-    let space = environment.addressSpace
+    guard let place, let space else { return }
     space.update {
-      if let address { space.move(place, to: address) }
-      space.setEnabled(place, address != nil)
+      if isSmallAndMapped {
+        let isAtPage = address.map { $0 % Self.pageSize == 0 } ?? false
+        for region in [place] + pieces {
+          space.resize(region, to: isAtPage ? Self.pageSize : guestSize)
+        }
+        if let address {
+          space.show(place, at: address, priority: isAtPage ? Self.lowPriority : Self.priority)
+          return
+        }
+      }
+      if let address {
+        space.show(place, at: address, priority: Self.priority)
+      } else {
+        space.setEnabled(place, false)
+      }
     }
+  }
+
+  private static let pageSize: UInt64 = 4096
+  /// Among the regions of a bus, as QEMU has it.
+  private static let priority = 1
+  private static let lowPriority = 0
+
+  private var isSmallAndMapped: Bool {
+    guestSize < Self.pageSize && guestSize == info.size && pieces.count == 1
+      && mapped.first?.area == RegionInfo.Area(offset: 0, size: info.size)
   }
 
   /// Lays a trapped window over the BAR, such as an emulated MSI-X table; nil for a BAR that is not
@@ -150,8 +206,8 @@ package final class AssignedRegion: MemoryHandler {
     _ handler: any MemoryHandler, name: String, offset: UInt64, size: UInt64,
     isEnabled: Bool = true
   ) -> RegionID? {
-    guard let place else { return nil }
-    return environment.addressSpace.add(
+    guard let place, let space else { return nil }
+    return space.add(
       MemoryRegion(
         name: name, base: offset, size: size, priority: 1, kind: .io(handler),
         isEnabled: isEnabled),
@@ -162,7 +218,7 @@ package final class AssignedRegion: MemoryHandler {
   /// Event: `vfio_region_mmaps_set_enabled`, for any BAR that exists.
   func setMappingsEnabled(_ isEnabled: Bool) {
     guard info.size > 0 else { return }
-    for piece in pieces { environment.addressSpace.setEnabled(piece, isEnabled) }
+    for piece in pieces { space?.setEnabled(piece, isEnabled) }
     environment.tracer.emit(
       .vfioRegionMmapsSetEnabled, [.text(name), .flag(isEnabled)])
   }
@@ -171,6 +227,7 @@ package final class AssignedRegion: MemoryHandler {
 
   package func read(offset: UInt64, size: Int) -> UInt64 {
     var value = UInt64.max >> UInt64(64 - 8 * min(max(size, 1), 8))
+    guard offset < info.size else { return value }
     do throws(Errno) {
       value = try device.readWord(info, at: offset, size: size)
     } catch {
@@ -188,6 +245,7 @@ package final class AssignedRegion: MemoryHandler {
   }
 
   package func write(offset: UInt64, size: Int, value: UInt64) {
+    guard offset < info.size else { return }
     do throws(Errno) {
       try device.writeWord(info, at: offset, size: size, value: value)
     } catch {

@@ -13,6 +13,8 @@ package final class DMAListener: MemoryListener {
   private let diagnostics: Diagnostics
   /// The first guest RAM that could not be mapped. Without it, devices would miss memory.
   package private(set) var failure: AssignmentError.Failure?
+  /// The parts of BARs that are known to be out of other devices' reach.
+  private var unreachable: Set<String> = []
 
   private static let pageSize: UInt64 = 4096
 
@@ -23,7 +25,7 @@ package final class DMAListener: MemoryListener {
   }
 
   package func regionAdded(_ section: MemorySection) {
-    guard section.isRAM else {
+    guard Self.isMappable(section) else {
       skip("region_add", section)
       return
     }
@@ -54,7 +56,7 @@ package final class DMAListener: MemoryListener {
   }
 
   package func regionRemoved(_ section: MemorySection) {
-    guard section.isRAM else {
+    guard Self.isMappable(section) else {
       skip("region_del", section)
       return
     }
@@ -69,6 +71,11 @@ package final class DMAListener: MemoryListener {
         "vfio_container_dma_unmap(\(Self.hex(pages.lowerBound)), \(Self.hex(size))) = "
           + "-\(error.rawValue) (\(error.description))")
     }
+  }
+
+  /// Whether DMA may reach a section. A BAR at an address with bit 63 set is being sized.
+  private static func isMappable(_ section: MemorySection) -> Bool {
+    section.isRAM && section.start >> 63 == 0
   }
 
   /// The part of a section that covers whole pages: first and last address; nil when there is none.
@@ -96,7 +103,9 @@ package final class DMAListener: MemoryListener {
       "vfio_container_dma_map(\(Self.hex(iova)), \(Self.hex(size)), \(Self.hex(address))) = "
       + "-\(error.rawValue) (\(error.description))"
     if section.isDeviceRAM {
-      diagnostics.warningOnce(
+      // A guest moves BARs as often as it likes: each is told of once.
+      guard unreachable.insert(section.name).inserted else { return }
+      diagnostics.warning(
         "\(text): \(section.name): PCI peer-to-peer transactions on BARs are not supported.")
       return
     }

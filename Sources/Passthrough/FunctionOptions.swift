@@ -17,5 +17,14 @@ package struct FunctionOptions: Sendable, Equatable {
   /// `rombar=0` hides the ROM.
   package var isROMBarEnabled = true
 
+  /// `x-pci-vendor-id` and its like.
+  package var identity = IdentityOverrides()
+  /// `x-msix-relocation`; nil leaves the table where the device has it.
+  package var msixRelocation: MSIXRelocationTarget?
+  /// `x-req`: whether the host may ask for the device back.
+  package var isRequestHonoured = true
+  /// `x-err`: whether an error of the device stops the machine, or is only reported.
+  package var stopsOnError = true
+
   package init() {}
 }

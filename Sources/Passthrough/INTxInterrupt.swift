@@ -23,7 +23,7 @@ package final class INTxInterrupt {
   private var unmaskEvent: EventDescriptor?
   private var watch: WatchToken?
   private var timer: WatchToken?
-  private var route = InterruptRoute(isEnabled: false, gsi: 0)
+  private var route = InterruptRoute(isEnabled: true, gsi: 0)
   private var isAccelerated = false
   private var isPending = false
   private var pin = 0
@@ -91,9 +91,19 @@ package final class INTxInterrupt {
 
   /// Takes over a changed wiring of the guest's chipset. Event: `vfio_intx_update`.
   func updateRoute() {
-    guard isEnabled, environment.accelerator.hasResampleIRQFD else { return }
+    guard isEnabled else { return }
     let new = place.route(ofPin: pin)
-    guard new != route else { return }
+    if new != route { take(new) }
+  }
+
+  /// Ties the interrupt to the same line anew, since the interrupt controller has changed. Event:
+  /// `vfio_intx_update`.
+  func refreshRoute() {
+    guard isEnabled else { return }
+    take(route)
+  }
+
+  private func take(_ new: InterruptRoute) {
     environment.tracer.emit(
       .vfioIntxUpdate, [.text(device.name), .number(route.gsi), .number(new.gsi)])
     decelerate()

@@ -53,6 +53,7 @@ extension PassthroughFunction {
     image.write(offset: offset, length: length, value: value)
     let write = ConfigWrite(offset: offset, length: length)
     if decidesMappings(write) { updateMappings() }
+    if ordersReset(write, value) { followFunctionReset() }
     if let msi, write.touches(msi.offset, msi.length) {
       followMSIWrite(msi, wasEnabled: wasMSIEnabled)
     }
@@ -78,14 +79,45 @@ extension PassthroughFunction {
     return write.touches(control, 2)
   }
 
-  /// Puts each memory BAR and the ROM where the copy says, all in one update of the guest's memory.
+  /// Whether a write sets a bit that has the function reset itself.
+  private func ordersReset(_ write: ConfigWrite, _ value: UInt32) -> Bool {
+    resetOrders.contains { order in
+      write.touches(order.offset, 1)
+        && value >> UInt32(8 * (order.offset - write.offset)) & order.bit != 0
+    }
+  }
+
+  /// Follows a reset that the guest ordered and the host's kernel has carried out.
+  ///
+  /// Linux puts config space, MSI and MSI-X back as they were, so that BARs and interrupts of the
+  /// guest stay; only the power state is D0 in any case.
+  private func followFunctionReset() {
+    guard let control = powerManagement?.controlOffset,
+      let state = try? device.readWord(configRegion, at: UInt64(control), size: 2)
+    else { return }
+    image.set(control, image.byte(at: control) & ~3 | UInt8(truncatingIfNeeded: state) & 3)
+    updateMappings()
+  }
+
+  /// Puts each BAR and the ROM where the copy says, all moves in one update of the guest's memory and
+  /// one of its ports.
   func updateMappings() {
-    let isPowered = powerManagement.map { $0.powerState(in: image) == 0 } ?? true
+    let isAwake = powerManagement.map { $0.powerState(in: image) == 0 } ?? true
+    let plan = BARPlan.make(
+      from: barPlaces, image: image, layout: barLayout, rom: rom?.bar,
+      isPowered: isAwake && hasSlotPower)
+    barPlaces = plan.places
+    guard !plan.moves.isEmpty else { return }
     environment.addressSpace.update {
-      for bar in barLayout.bars where bar.kind != .io {
-        regions[bar.index].setAddress(isPowered ? bar.mappedAddress(in: image) : nil)
+      environment.ports.update {
+        for move in plan.moves {
+          if move.index == BARPlan.romIndex {
+            placeROM(at: move.address)
+          } else {
+            regions[move.index].setAddress(move.address)
+          }
+        }
       }
-      placeROM(isPowered: isPowered)
     }
   }
 }

@@ -57,18 +57,21 @@ extension PassthroughFunction {
 
   private func installROM(_ bar: ExpansionROMBAR, _ kind: MemoryKind) {
     bar.install(in: &image)
-    let place = environment.addressSpace.add(
+    let region = environment.addressSpace.add(
       MemoryRegion(
-        name: "\(name) ROM", base: 0, size: bar.size, priority: 1, kind: kind, isEnabled: false))
-    rom = GuestROM(bar: bar, place: place)
+        name: "\(name) ROM", base: 0, size: bar.size, priority: 1, kind: kind, isEnabled: false),
+      over: place.memoryRegion)
+    rom = GuestROM(bar: bar, place: region)
   }
 
-  /// Puts the ROM where its BAR in the copy says, if memory and the ROM itself are enabled.
-  func placeROM(isPowered: Bool) {
+  /// Places the ROM at a guest address, or takes it away with nil.
+  func placeROM(at address: UInt64?) {
     guard let rom else { return }
-    let address = isPowered ? rom.bar.mappedAddress(in: image) : nil
-    if let address { environment.addressSpace.move(rom.place, to: address) }
-    environment.addressSpace.setEnabled(rom.place, address != nil)
+    if let address {
+      environment.addressSpace.show(rom.place, at: address, priority: 1)
+    } else {
+      environment.addressSpace.setEnabled(rom.place, false)
+    }
   }
 
   /// Writes the device's config space behind the trace, four bytes.

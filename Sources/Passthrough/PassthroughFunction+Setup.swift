@@ -7,34 +7,65 @@ internal import VFIO
 
 extension PassthroughFunction {
   /// Prepares the copy of config space and puts the BARs into the guest. Events:
-  /// `vfio_pci_size_rom`, `vfio_msix_early_setup`, `vfio_msix_fixup`, `vfio_region_mmap`,
+  /// `vfio_pci_emulated_*`, `vfio_pci_size_rom`, `vfio_msix_early_setup`, `vfio_msix_fixup`, `vfio_region_mmap`,
   /// `vfio_region_dmabuf`.
   func setUpConfig() throws(AssignmentError.Failure) {
+    try setUpIdentity()
     image.emulate(0x0e, mask: UInt8(0x80))
     let headerType = image.byte(at: 0x0e)
     image.set(0x0e, options.isMultifunction ? headerType | 0x80 : headerType & 0x7f)
     image.makeCommandWritable()
     image.apply(ConfigEdit(offset: ExpansionROMBAR.offset, value: 0, mask: .max))
     try setUpHostROM()
-    try setUpBARs()
-    try setUpMSIX()
-    for region in regions where region.info.size > 0 {
-      region.enterGuest(isMemory: barLayout[region.index].map { $0.kind != .io } ?? false)
-    }
-  }
-
-  /// Reads what kind of BAR each region has on the host and puts the BARs into the copy.
-  private func setUpBARs() throws(AssignmentError.Failure) {
-    var dwords: [UInt32] = []
-    for region in regions {
-      dwords.append(region.info.size > 0 ? try rawRead(0x10 + 4 * region.index, 4) : 0)
-    }
+    let dwords = try readBARs()
     barLayout = BARLayout(sizes: regions.map(\.info.size), dwords: dwords)
-    barLayout.install(in: &image)
     for index in barLayout.unusable {
       environment.diagnostics.warning(
         "vfio \(name): the host reports 0x\(String(regions[index].info.size, radix: 16)) bytes for "
           + "BAR \(index), which no BAR can have: the guest does not get it")
+    }
+    try setUpMSIX()
+    try relocateMSIX(dwords)
+    barLayout.install(in: &image)
+    for region in regions {
+      if region.info.size > 0 { region.map() }
+      guard let bar = barLayout[region.index] else { continue }
+      if bar.kind == .io {
+        region.enterGuest(bar, in: environment.ports, over: place.portRegion)
+      } else {
+        region.enterGuest(bar, in: environment.addressSpace, over: place.memoryRegion)
+      }
+    }
+  }
+
+  /// Reads what kind of BAR each region has on the host.
+  private func readBARs() throws(AssignmentError.Failure) -> [UInt32] {
+    var dwords: [UInt32] = []
+    for region in regions {
+      dwords.append(region.info.size > 0 ? try rawRead(0x10 + 4 * region.index, 4) : 0)
+    }
+    return dwords
+  }
+
+  /// Moves the MSI-X table to the BAR that was asked for, if any. Event: `vfio_msix_relo`.
+  private func relocateMSIX(_ dwords: [UInt32]) throws(AssignmentError.Failure) {
+    guard let target = options.msixRelocation, let original = msix else { return }
+    do throws(MSIXRelocation.Problem) {
+      let relocation = try MSIXRelocation.make(
+        to: target, original, sizes: regions.map(\.info.size), dwords: dwords)
+      msix = relocation.registers
+      isMSIXRelocated = true
+      barLayout = BARLayout(sizes: relocation.sizes, dwords: relocation.dwords)
+      environment.tracer.emit(
+        .vfioMsixRelo,
+        [
+          .text(name), .number(relocation.registers.tableBAR),
+          .number(relocation.registers.tableOffset),
+        ])
+    } catch {
+      throw .invalidMSIX(
+        error.message(
+          vendor: image.read(offset: 0, length: 2), device: image.read(offset: 2, length: 2)))
     }
   }
 
@@ -104,11 +135,15 @@ extension PassthroughFunction {
 
   /// Rebuilds the guest's capability chains and learns how the function can be reset. Events in
   /// QEMU's order: the standard chain from its tail, then dropped extended capabilities.
-  func setUpCapabilities(isOnRootBus: Bool) throws(AssignmentError.Failure) {
+  func setUpCapabilities() throws(AssignmentError.Failure) {
     let walk = CapabilityWalk.standard(in: image.values)
-    let placement: PCIeCapability.Placement = isOnRootBus ? .rootComplex : .behindPort
+    let placement: PCIeCapability.Placement = place.isOnRootBus ? .rootComplex : .behindPort
     for capability in walk.capabilities.reversed() { try learn(capability) }
     let original = image
+    expressCapability =
+      walk.capabilities.first {
+        $0.id == .pcie && PCIeCapability(in: original, at: $0.offset).isShown(placement)
+      }?.offset
     func pcie(_ capability: CapabilityWalk.StandardCapability) -> PCIeCapability? {
       capability.id == .pcie ? PCIeCapability(in: original, at: capability.offset) : nil
     }
@@ -152,6 +187,7 @@ extension PassthroughFunction {
       let pcie = PCIeCapability(in: image, at: capability.offset)
       if pcie.hasFLR {
         tracer.emit(.vfioCheckPcieFlr, [.text(name)])
+        resetOrders.append(ResetOrder(offset: capability.offset + 9, bit: 0x80))
         abilities.hasFLR = true
       }
       guard pcie.isEndpoint else { throw .unsupportedPCIeType(pcie.type) }
@@ -165,6 +201,7 @@ extension PassthroughFunction {
     case .advancedFeatures:
       if AdvancedFeaturesCapability(in: image, at: capability.offset).hasFLR {
         tracer.emit(.vfioCheckAfFlr, [.text(name)])
+        resetOrders.append(ResetOrder(offset: capability.offset + 4, bit: 0x01))
         abilities.hasFLR = true
       }
     default:
@@ -182,7 +219,7 @@ extension PassthroughFunction {
         msi = capability
       case .msix:
         let capability = MSIXCapability(at: capability.offset)
-        capability.emulate(in: &image)
+        capability.emulate(in: &image, relocated: isMSIXRelocated ? msix : nil)
         if msix != nil { msixCapability = capability }
       case .powerManagement:
         PowerManagementCapability(in: image, at: capability.offset).trackPowerState(in: &image)

@@ -19,7 +19,12 @@ package final class PassthroughFunction: PCIFunction {
   let options: FunctionOptions
   let configRegion: RegionInfo
   var image: ConfigImage
+  let place: any FunctionPlace
   var barLayout = BARLayout(sizes: [], dwords: [])
+  /// Where the guest finds the BARs now.
+  var barPlaces = BARPlan.Places()
+  /// Whether the slot has power; without, no BAR is anywhere.
+  var hasSlotPower = true
   var regions: [AssignedRegion] = []
   var interrupt: INTxInterrupt
   var abilities = ResetAbility(hasReset: false, hasFLR: false, hasPMReset: false)
@@ -38,11 +43,30 @@ package final class PassthroughFunction: PCIFunction {
   var rom: GuestROM?
   /// The contents of a ROM that comes from a file; the guest's memory holds on to it until `deinit`.
   var romMemory: HostMapping?
-  private var notifiers: [HostNotifier] = []
+  private var errorNotifier: HostNotifier?
+  private var requestNotifier: HostNotifier?
+  /// Writes by which a guest has the function reset itself.
+  var resetOrders: [ResetOrder] = []
+  /// Whether the MSI-X table is not where the device has it.
+  var isMSIXRelocated = false
+  /// Offset of the PCI Express capability as the guest finds it, nil without.
+  package internal(set) var expressCapability: Int?
+  /// Called when the device reports an error that it cannot recover from, on the main loop: the guest
+  /// must not run on. Not called when errors are to be reported only.
+  package var onHostError: (PassthroughFunction) -> Void = { _ in }
+  /// Called when the host wants the device back, on the main loop, and again until it has it: unplug
+  /// the function as by `device_del`. Without it, the user is told.
+  package var onHostRequest: ((PassthroughFunction) -> Void)?
   /// Called at each machine-level or guest-asked reset of this function; set by its owner.
   package var onReset: (PassthroughFunction) -> Void = { _ in }
 
   static let configRegionIndex = 7
+
+  /// A bit whose setting orders a function level reset.
+  struct ResetOrder {
+    let offset: Int
+    let bit: UInt32
+  }
 
   /// The ways in which the function can be reset.
   package var ability: ResetAbility { abilities }
@@ -50,12 +74,13 @@ package final class PassthroughFunction: PCIFunction {
   /// Realizes an attached function, in QEMU's order: regions, config space, capabilities, interrupts,
   /// notifiers, a ROM from a file. Throws with nothing left behind.
   package init(
-    device: VFIODevice, options: FunctionOptions, place: any FunctionPlace, isOnRootBus: Bool,
+    device: VFIODevice, options: FunctionOptions, place: any FunctionPlace,
     environment: FunctionEnvironment
   ) throws(AssignmentError.Failure) {
     self.name = device.name
     self.device = device
     self.options = options
+    self.place = place
     self.environment = environment
     guard device.isPCI else { throw .notPCI }
     guard device.regionCount >= 8 else { throw .regionCount(device.regionCount) }
@@ -100,10 +125,12 @@ package final class PassthroughFunction: PCIFunction {
 
     let hasErrorInterrupt = interruptExists(3)
     try setUpConfig()
-    try setUpCapabilities(isOnRootBus: isOnRootBus)
+    try setUpCapabilities()
     if readConfig(offset: 0x3d, length: 1) != 0 { try enableINTx() }
-    if hasErrorInterrupt { notify(index: 3) { $0.hostReportsError() } }
-    if interruptExists(4) { notify(index: 4) { $0.hostWantsDeviceBack() } }
+    if hasErrorInterrupt { errorNotifier = notifier(3) { $0.hostReportsError() } }
+    if options.isRequestHonoured, interruptExists(4) {
+      requestNotifier = notifier(4) { $0.hostWantsDeviceBack() }
+    }
     try setUpROMFile()
   }
 
@@ -137,6 +164,9 @@ package final class PassthroughFunction: PCIFunction {
   /// Follows a change of the chipset's interrupt wiring.
   package func updateInterruptRoute() { interrupt.updateRoute() }
 
+  /// Follows a change of the guest's interrupt controller that leaves the wiring as it is.
+  package func refreshInterruptRoute() { interrupt.refreshRoute() }
+
   private func interruptExists(_ index: UInt32) -> Bool {
     do throws(Errno) {
       return try device.interruptInfo(index).count == 1
@@ -150,20 +180,20 @@ package final class PassthroughFunction: PCIFunction {
   }
 
   /// Registers an eventfd for an error or a request interrupt; a failure is a warning.
-  private func notify(
-    index: UInt32, _ handler: @escaping (PassthroughFunction) -> Void
-  ) {
+  private func notifier(
+    _ index: UInt32, _ handler: @escaping (PassthroughFunction) -> Void
+  ) -> HostNotifier? {
     do throws(Errno) {
-      notifiers.append(
-        try HostNotifier(index: index, device: device, environment: environment) {
-          [unowned self] in handler(self)
-        })
+      return try HostNotifier(index: index, device: device, environment: environment) {
+        [unowned self] in handler(self)
+      }
     } catch {
       environment.diagnostics.warning(
         "vfio \(name): "
           + (index == 3
             ? "Could not enable error recovery for the device"
             : "Could not register for device requests") + ": \(error.description)")
+      return nil
     }
   }
 
@@ -171,11 +201,42 @@ package final class PassthroughFunction: PCIFunction {
     environment.diagnostics.error(
       "vfio_err_notifier_handler(\(name)) Unrecoverable error detected. "
         + "Please collect any data possible and then kill the guest")
+    if options.stopsOnError { onHostError(self) }
   }
 
   private func hostWantsDeviceBack() {
+    if let onHostRequest {
+      onHostRequest(self)
+      return
+    }
     environment.diagnostics.warningOnce(
       "vfio \(name): the host asks for the device back; end this machine to return it")
+  }
+
+  // MARK: - Unplugging
+
+  /// What the loss of the slot's power does: the BARs leave the guest and the function is reset.
+  package func losePower() {
+    guard hasSlotPower else { return }
+    hasSlotPower = false
+    updateMappings()
+    reset()
+  }
+
+  /// Takes the function out of the guest for good and gives back what it has of the host but the
+  /// device itself, in QEMU's order: requests, errors, interrupts, BARs. Events: those of the
+  /// interrupts, `vfio_region_exit` and `vfio_region_finalize` for each BAR.
+  package func leaveGuest() {
+    requestNotifier?.end()
+    requestNotifier = nil
+    errorNotifier?.end()
+    errorNotifier = nil
+    disableInterrupts()
+    for region in regions { region.leaveGuest(isTraced: true) }
+    if let rom { environment.addressSpace.remove(rom.place) }
+    rom = nil
+    romMemory = nil
+    for region in regions { region.unmap() }
   }
 
   // MARK: - Reset

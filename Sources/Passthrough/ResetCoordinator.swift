@@ -21,8 +21,14 @@ package final class ResetCoordinator {
   /// Takes a realized function into the care of the coordinator.
   package func add(_ function: PassthroughFunction) { functions.append(function) }
 
-  /// Forgets a function that goes.
-  package func remove(_ function: PassthroughFunction) { functions.removeAll { $0 === function } }
+  /// Takes a function away from a guest that has let it go, and gives it back to the host: power off
+  /// and reset, out of the guest, detached. The place is the caller's to free.
+  package func unplug(_ function: PassthroughFunction) {
+    function.losePower()
+    function.leaveGuest()
+    functions.removeAll { $0 === function }
+    attacher.detach(function.device)
+  }
 
   /// The global part of a machine reset, before any function's own: every function that depends on a
   /// hot reset starts one, the newest first. Event: `vfio_device_reset_handler`.

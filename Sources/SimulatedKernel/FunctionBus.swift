@@ -86,7 +86,7 @@ extension DMAFault {
     case .amd:
       return "AMD-Vi: Event logged [IO_PAGE_FAULT device=\(function.address) domain=0x0001 "
         + "address=\(address) flags=0x\(isWrite ? "0020" : "0000")]"
-    case .intel, .silent, .absent:
+    case .intel, .silent, .absent, .mock:
       let cause =
         switch reason {
         case .blocked, .notMaster: "0x02] Present bit in context entry is clear"

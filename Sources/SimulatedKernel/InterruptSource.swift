@@ -75,7 +75,7 @@ extension InterruptSource {
         _ = clinux_close(event)
         throw .ebusy
       }
-      interrupts.setUnmask(event)
+      interrupts.setUnmask(event, from: events[0])
     }
   }
 
@@ -250,4 +250,12 @@ extension VFIODevice: InterruptSource {
   }
 
   func takesMoreVectors(_ mode: InterruptState.Mode) -> Bool { mode == .msix && hasDynamicVectors }
+
+  /// The user closed an eventfd. The kernel listens to one that unmasks only while it is open, unlike
+  /// those that it signals itself, which it holds on to.
+  func eventClosed(_ descriptor: Int32) {
+    guard interrupts.unmaskOrigin == descriptor, let event = interrupts.unmask else { return }
+    if EventDescriptor.drain(event) { unmaskINTx() }
+    interrupts.setUnmask(nil)
+  }
 }

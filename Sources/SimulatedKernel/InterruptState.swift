@@ -19,6 +19,8 @@ package struct InterruptState {
   private var triggers: [Int: Int32] = [:]
   /// The eventfd that unmasks INTx when signalled.
   package private(set) var unmask: Int32?
+  /// The user's number of it.
+  private(set) var unmaskOrigin: Int32?
   /// INTx is masked: by the kernel after a signal, or by the user.
   private(set) var isMasked = false
   private(set) var error: Int32?
@@ -71,7 +73,12 @@ package struct InterruptState {
     triggers[vector] = event
   }
 
-  mutating func setUnmask(_ event: Int32?) { Self.replace(&unmask, event) }
+  /// Replaces the eventfd that unmasks; takes the descriptor over. `origin` is the user's.
+  mutating func setUnmask(_ event: Int32?, from origin: Int32? = nil) {
+    Self.replace(&unmask, event)
+    unmaskOrigin = origin
+  }
+
   mutating func setError(_ event: Int32?) { Self.replace(&error, event) }
   mutating func setRequest(_ event: Int32?) { Self.replace(&request, event) }
 

@@ -66,6 +66,9 @@ extension OpenFile {
 /// An eventfd made through the seam: the descriptor itself is real.
 final class EventFile: OpenFile {
   let kind = "eventfd"
+  private let descriptor: Int32
+
+  init(_ descriptor: Int32) { self.descriptor = descriptor }
 
   func control(
     _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
@@ -81,7 +84,9 @@ final class EventFile: OpenFile {
     throw .espipe
   }
 
-  func closed(on host: SimulatedHost) {}
+  func closed(on host: SimulatedHost) {
+    for device in host.devices { device.eventClosed(descriptor) }
+  }
 }
 
 /// A file of the simulated sysfs, read as it was when it was opened.

@@ -55,7 +55,7 @@ package final class SimulatedKernel: HostKernel {
 
   package func makeEventDescriptor() throws(Errno) -> Int32 {
     let descriptor = try EventDescriptor.make()
-    locked.state.withLock { $0.files.add(EventFile(), as: descriptor) }
+    locked.state.withLock { $0.files.add(EventFile(descriptor), as: descriptor) }
     return descriptor
   }
 

@@ -91,6 +91,8 @@ extension AssignmentError.Failure {
       "failed to get MSI-X interrupt info: \(error.description)"
     case .invalidMSIX(let text):
       text
+    case .invalidIdentity(let what):
+      "invalid PCI \(what) provided"
     case .unsupportedPCIeType(let type):
       "assignment of PCIe type 0x\(String(type, radix: 16)) devices is not currently supported"
     case .cannotCreateEvent(let error):

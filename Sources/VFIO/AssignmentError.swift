@@ -46,6 +46,8 @@ package struct AssignmentError: Error, Sendable, Equatable {
     case cannotReadConfig(Errno)
     case noMSIXInterrupt(Errno)
     case invalidMSIX(String)
+    /// A number of this kind that no register can hold.
+    case invalidIdentity(String)
     case unsupportedPCIeType(UInt8)
     case cannotCreateEvent(Errno)
     case cannotMakeInterrupt(InterruptSetting, Errno)

@@ -9,13 +9,20 @@ package import Tracing
 /// kept apart, so a machine may mix them. Used under the machine lock.
 package final class DeviceAttacher {
   private let kernel: any HostKernel
-  private let tracer: Tracer
-  private let host: any AttachmentHost
-  private var groups: [VFIOGroup] = []
-  private var containers: [Type1Container] = []
+  let tracer: Tracer
+  let host: any AttachmentHost
+  var groups: [VFIOGroup] = []
+  var containers: [Type1Container] = []
   /// Newest first, the order in which a further device tries them.
-  private var addressSpaces: [IOMMUFDContainer] = []
-  private var devices: [VFIODevice] = []
+  var addressSpaces: [IOMMUFDContainer] = []
+  var devices: [AttachedDevice] = []
+
+  /// A device with what its detachment needs.
+  struct AttachedDevice {
+    let device: VFIODevice
+    /// The address space and the page table of a device on an iommufd object.
+    var table: (space: IOMMUFDContainer, id: UInt32)?
+  }
 
   package init(kernel: any HostKernel, tracer: Tracer, host: any AttachmentHost) {
     self.kernel = kernel
@@ -47,7 +54,7 @@ package final class DeviceAttacher {
       newGroup = group
     }
     do throws(AssignmentError.Failure) {
-      if devices.contains(where: { $0.path.name == path.name }) { throw .alreadyAttached }
+      if devices.contains(where: { $0.device.path.name == path.name }) { throw .alreadyAttached }
       let descriptor: HostDescriptor
       do throws(Errno) { descriptor = try group.device(named: path.name) } catch {
         throw .noDeviceDescriptor(group: number, error)
@@ -64,7 +71,7 @@ package final class DeviceAttacher {
           .text(path.name), .number(info.flags), .number(info.num_regions),
           .number(info.num_irqs),
         ])
-      devices.append(device)
+      devices.append(AttachedDevice(device: device))
       return device
     } catch {
       if let newGroup { close(newGroup) }
@@ -145,20 +152,6 @@ package final class DeviceAttacher {
     return container
   }
 
-  /// Gives a group back whose function could not be opened, with the container if it was the last.
-  private func close(_ group: VFIOGroup) {
-    groups.removeAll { $0 === group }
-    let container = group.container
-    host.removeFile(group.descriptorNumber)
-    if let container, !groups.contains(where: { $0.container === container }) {
-      host.disconnect(container)
-      containers.removeAll { $0 === container }
-      tracer.emit(.vfioContainerDisconnect, [.number(container.descriptorNumber)])
-    }
-    group.unsetContainer()
-    tracer.emit(.vfioGroupPut, [.number(group.descriptorNumber)])
-  }
-
   // MARK: - iommufd
 
   /// Attaches a function through its cdev to an iommufd object. Events: `iommufd_cdev_getfd` to
@@ -190,7 +183,7 @@ package final class DeviceAttacher {
         path: path, descriptor: descriptor, attachment: .iommufd(object, deviceID: id),
         info: info)
       device.hardwareInfo = try? object.hardwareInfo(device: id)
-      devices.append(device)
+      devices.append(AttachedDevice(device: device, table: (container.space, container.table)))
       return device
     } catch {
       if isFileAdded { host.removeFile(number) }
@@ -243,7 +236,7 @@ package final class DeviceAttacher {
     do throws(Errno) {
       try descriptor.control(VFIO_DEVICE_BIND_IOMMUFD, on: &argument)
     } catch {
-      if devices.contains(where: { $0.path.name == path.name }) { throw .alreadyAttached }
+      if devices.contains(where: { $0.device.path.name == path.name }) { throw .alreadyAttached }
       throw .cannotBind(
         device: descriptor.rawValue, iommufd: object.descriptorNumber, error,
         blockers: path.groupMembers(on: kernel).filter { !$0.isUserOwnable })
@@ -353,19 +346,9 @@ package final class DeviceAttacher {
     var argument = vfio_device_detach_iommufd_pt()
     argument.argsz = UInt32(MemoryLayout<vfio_device_detach_iommufd_pt>.size)
     if (try? descriptor.control(VFIO_DEVICE_DETACH_IOMMUFD_PT, on: &argument)) != nil {
-      tracer.emit(
-        .iommufdCdevPasidDetachIoasHwpt,
-        [
-          .number(space.object.descriptorNumber), .text(path.name), .number(0),
-          .number(space.ioas),
-        ])
+      noteDetached(path.name, from: space)
     }
-    guard let place = space.pageTables.firstIndex(where: { $0.id == table }) else { return }
-    space.pageTables[place].users -= 1
-    if space.pageTables[place].users == 0 {
-      space.pageTables.remove(at: place)
-      space.object.free(table)
-    }
+    release(table, of: space)
   }
 }
 

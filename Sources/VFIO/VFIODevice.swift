@@ -4,14 +4,17 @@ package import SystemPackage
 
 /// A device descriptor that grants access to one assigned function, with what VFIO says of it.
 ///
-/// Used under the machine lock. Closing the descriptor, when the last reference goes, resets the
-/// function if the kernel can and gives up its DMA.
+/// Used under the machine lock. Closing the descriptor, at the detachment or when the last reference
+/// goes, resets the function if the kernel can and gives up its DMA. Calls after that throw `EBADF`.
 package final class VFIODevice {
   /// The name in traces, such as `0000:81:00.0`.
   package let name: String
   package let path: HostDevicePath
   package let attachment: DeviceAttachment
-  private let descriptor: HostDescriptor
+  private let kernel: any HostKernel
+  /// The device descriptor's number, for messages; it stays after the close.
+  package let descriptorNumber: Int32
+  private var descriptor: HostDescriptor?
 
   package let flags: UInt32
   package let regionCount: UInt32
@@ -31,7 +34,9 @@ package final class VFIODevice {
   ) {
     self.name = path.name
     self.path = path
-    self.descriptor = descriptor
+    kernel = descriptor.kernel
+    descriptorNumber = descriptor.rawValue
+    self.descriptor = consume descriptor
     self.attachment = attachment
     self.flags = info.flags
     self.regionCount = info.num_regions
@@ -52,8 +57,38 @@ package final class VFIODevice {
   package var hasReset: Bool { flags & UInt32(VFIO_DEVICE_FLAGS_RESET) != 0 }
   /// Whether this is a PCI function.
   package var isPCI: Bool { flags & UInt32(VFIO_DEVICE_FLAGS_PCI) != 0 }
-  /// The device descriptor's number, for messages.
-  package var descriptorNumber: Int32 { descriptor.rawValue }
+
+  /// Closes the descriptor.
+  func close() { descriptor = nil }
+
+  /// Takes the device off its page table (`VFIO_DEVICE_DETACH_IOMMUFD_PT`).
+  func detachFromPageTable() throws(Errno) {
+    var argument = vfio_device_detach_iommufd_pt()
+    argument.argsz = UInt32(MemoryLayout<vfio_device_detach_iommufd_pt>.size)
+    try control(VFIO_DEVICE_DETACH_IOMMUFD_PT, on: &argument)
+  }
+
+  /// The number while the descriptor is open.
+  private func number() throws(Errno) -> Int32 {
+    guard descriptor != nil else { throw .badFileDescriptor }
+    return descriptorNumber
+  }
+
+  @discardableResult
+  private func control<Argument: BitwiseCopyable>(
+    _ request: some BinaryInteger, on argument: inout Argument
+  ) throws(Errno) -> Int32 {
+    try kernel.control(
+      number(), UInt(UInt32(truncatingIfNeeded: request)), on: &argument)
+  }
+
+  @discardableResult
+  private func control(
+    _ request: some BinaryInteger, on argument: inout ArgumentBytes
+  ) throws(Errno) -> Int32 {
+    try kernel.control(
+      number(), UInt(UInt32(truncatingIfNeeded: request)), on: &argument.bytes)
+  }
 
   // MARK: - Regions
 
@@ -64,14 +99,14 @@ package final class VFIODevice {
     request.argsz = UInt32(MemoryLayout<vfio_region_info>.size)
     request.index = UInt32(truncatingIfNeeded: index)
     var argument = ArgumentBytes(request)
-    try descriptor.control(VFIO_DEVICE_GET_REGION_INFO, on: &argument.bytes)
+    try control(VFIO_DEVICE_GET_REGION_INFO, on: &argument)
     guard var info = argument.load(vfio_region_info.self, at: 0) else { throw .invalidArgument }
     let needed = Int(info.argsz)
     if needed > argument.bytes.count, needed <= RegionInfo.largestArgument {
       request.argsz = info.argsz
       argument = ArgumentBytes(
         request, trailing: needed - MemoryLayout<vfio_region_info>.size)
-      try descriptor.control(VFIO_DEVICE_GET_REGION_INFO, on: &argument.bytes)
+      try control(VFIO_DEVICE_GET_REGION_INFO, on: &argument)
       info = argument.load(vfio_region_info.self, at: 0) ?? info
     }
     return RegionInfo(info, argument)
@@ -81,8 +116,8 @@ package final class VFIODevice {
   package func read(
     _ region: RegionInfo, at offset: UInt64, into buffer: inout MutableRawSpan
   ) throws(Errno) -> Int {
-    try descriptor.kernel.read(
-      descriptor.rawValue, into: &buffer, at: region.fileOffset &+ offset)
+    try kernel.read(
+      number(), into: &buffer, at: region.fileOffset &+ offset)
   }
 
   /// Reads 1, 2, 4 or 8 bytes of a region as a little-endian number.
@@ -103,8 +138,8 @@ package final class VFIODevice {
   ) throws(Errno) {
     var value = value.littleEndian
     let count = try Self.transfer(&value, size) { span throws(Errno) in
-      try descriptor.kernel.write(
-        descriptor.rawValue, from: span.bytes, at: region.fileOffset &+ offset)
+      try kernel.write(
+        number(), from: span.bytes, at: region.fileOffset &+ offset)
     }
     guard count == size else { throw .ioError }
   }
@@ -134,10 +169,10 @@ package final class VFIODevice {
     guard let length = Int(exactly: area.size) else { throw .noMemory }
     return try HostMapping(
       MappingRequest(
-        descriptor: descriptor.rawValue, offset: region.fileOffset &+ area.offset,
+        descriptor: number(), offset: region.fileOffset &+ area.offset,
         length: length, isReadable: region.isReadable, isWritable: region.isWritable,
         alignment: alignment),
-      on: descriptor.kernel)
+      on: kernel)
   }
 
   /// Exports parts of a region as one dma-buf (`VFIO_DEVICE_FEATURE_DMA_BUF`); `ENOTTY` means that
@@ -163,8 +198,8 @@ package final class VFIODevice {
         vfio_region_dma_range(offset: area.offset, length: area.size),
         at: fixed + body + number * range)
     }
-    let number = try descriptor.control(VFIO_DEVICE_FEATURE, on: &argument.bytes)
-    return HostDescriptor(taking: number, of: descriptor.kernel)
+    let number = try control(VFIO_DEVICE_FEATURE, on: &argument)
+    return HostDescriptor(taking: number, of: kernel)
   }
 
   // MARK: - Interrupts
@@ -174,7 +209,7 @@ package final class VFIODevice {
     var info = vfio_irq_info()
     info.argsz = UInt32(MemoryLayout<vfio_irq_info>.size)
     info.index = index
-    try descriptor.control(VFIO_DEVICE_GET_IRQ_INFO, on: &info)
+    try control(VFIO_DEVICE_GET_IRQ_INFO, on: &info)
     return InterruptInfo(
       count: info.count, isNotResizable: info.flags & UInt32(VFIO_IRQ_INFO_NORESIZE) != 0)
   }
@@ -189,7 +224,7 @@ package final class VFIODevice {
         index, action, data: VFIO_IRQ_SET_DATA_EVENTFD, start: start, count: 1,
         size: MemoryLayout<SingleEvent>.size),
       event: event)
-    try descriptor.control(VFIO_DEVICE_SET_IRQS, on: &argument)
+    try control(VFIO_DEVICE_SET_IRQS, on: &argument)
   }
 
   /// Ties eventfds to consecutive vectors of one interrupt, -1 for none, and so turns the interrupt on.
@@ -205,7 +240,7 @@ package final class VFIODevice {
     for (number, event) in events.enumerated() {
       argument.store(event, at: fixed + number * MemoryLayout<Int32>.size)
     }
-    return try descriptor.control(VFIO_DEVICE_SET_IRQS, on: &argument.bytes)
+    return try control(VFIO_DEVICE_SET_IRQS, on: &argument)
   }
 
   /// Performs an action on one interrupt now (`VFIO_DEVICE_SET_IRQS` with `DATA_NONE`).
@@ -214,14 +249,14 @@ package final class VFIODevice {
   ) throws(Errno) {
     var argument = Self.interruptSet(
       index, action, data: VFIO_IRQ_SET_DATA_NONE, start: 0, count: 1)
-    try descriptor.control(VFIO_DEVICE_SET_IRQS, on: &argument)
+    try control(VFIO_DEVICE_SET_IRQS, on: &argument)
   }
 
   /// Turns an interrupt index off as a whole.
   package func disableInterrupts(_ index: UInt32) throws(Errno) {
     var argument = Self.interruptSet(
       index, .trigger, data: VFIO_IRQ_SET_DATA_NONE, start: 0, count: 0)
-    try descriptor.control(VFIO_DEVICE_SET_IRQS, on: &argument)
+    try control(VFIO_DEVICE_SET_IRQS, on: &argument)
   }
 
   /// A `vfio_irq_set` with one descriptor, laid out without an array.
@@ -249,7 +284,7 @@ package final class VFIODevice {
 
   /// Resets the function by the first method that the kernel finds (`VFIO_DEVICE_RESET`).
   package func reset() throws(Errno) {
-    try descriptor.control(VFIO_DEVICE_RESET)
+    _ = try kernel.control(number(), UInt(VFIO_DEVICE_RESET), value: 0)
   }
 
   /// Asks which functions a hot reset would reset too (`VFIO_DEVICE_GET_PCI_HOT_RESET_INFO`).
@@ -264,7 +299,7 @@ package final class VFIODevice {
       request.argsz = UInt32(fixed + count * entry)
       var argument = ArgumentBytes(request, trailing: count * entry)
       do throws(Errno) {
-        try descriptor.control(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, on: &argument.bytes)
+        try control(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, on: &argument)
         return HotResetInfo(argument)
       } catch .noSpace {
         let wanted = Int(argument.load(vfio_pci_hot_reset_info.self, at: 0)?.count ?? 0)
@@ -292,7 +327,7 @@ package final class VFIODevice {
     for (number, group) in groups.enumerated() {
       argument.store(group.descriptorNumber, at: fixed + number * MemoryLayout<Int32>.size)
     }
-    try descriptor.control(VFIO_DEVICE_PCI_HOT_RESET, on: &argument.bytes)
+    try control(VFIO_DEVICE_PCI_HOT_RESET, on: &argument)
   }
 }
 

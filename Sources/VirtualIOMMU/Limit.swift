@@ -72,7 +72,7 @@ package enum LimitReason: Equatable, Sendable {
   /// Another property has a value that rules it out.
   case dependency(VIOMMUProperty, Int)
   /// Kept free for a device to come.
-  case reserved(Int)
+  case reserved
   /// The machine has no use for it.
   case machine
 
@@ -95,7 +95,7 @@ package enum LimitReason: Equatable, Sendable {
     case .noFirstStage1GiB: "its IOMMU has no first-stage pages of 1 GiB"
     case .conventionalBridge: "is behind a bridge to conventional PCI"
     case .dependency(let property, let value): property.assignment(value)
-    case .reserved(let value): "keeps room for \(value)"
+    case .reserved: "keeps room for a device to come"
     case .machine: "has no use for it"
     }
   }

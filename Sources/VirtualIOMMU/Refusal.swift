@@ -32,7 +32,7 @@ package struct Refusal: Equatable, Sendable {
     case (.firstStage1GiB, _): "First stage 1GB large page is unsupported by host IOMMU"
     case (.pasidWidth, .unitPASIDWidth(let width)):
       "PASID bits size \(value) > host IOMMU PASID bits size \(width)"
-    default: "\(property.assignment(value)): the device \(reason.text)"
+    default: "\(property.assignment(value)): \(reason.text)"
     }
   }
 

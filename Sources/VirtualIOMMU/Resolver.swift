@@ -142,7 +142,7 @@ package enum Resolver {
       guard property.isReservable, let value = request.reserves[property] else { return [] }
       return [
         Limit(
-          property: property, value: value, limiter: .reserve(property), reason: .reserved(value),
+          property: property, value: value, limiter: .reserve(property), reason: .reserved,
           isBinding: true)
       ]
     }

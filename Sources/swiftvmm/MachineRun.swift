@@ -134,6 +134,6 @@ struct MachineRun {
           hints: ["Give sysfs= a folder that can be made and written to."])
       }
     }
-    return SimulatedKernel(description)
+    return SimulatedKernel(description, runsGuests: true)
   }
 }

@@ -64,6 +64,8 @@ import Testing
       #expect(fixed.load(UInt32.self, at: offset) == port)
     }
     #expect(fixed.load(UInt16.self, at: 46) == 9)
+    #expect(fixed.load(UInt32.self, at: 48) == 0xb2)
+    #expect(fixed.load(UInt16.self, at: 52) == 0x302)
     #expect(fixed.load(UInt64.self, at: 120) == 0xcf9)
     #expect(fixed[128] & 6 == 6)
     #expect(fixed.load(UInt16.self, at: 109) == 5)

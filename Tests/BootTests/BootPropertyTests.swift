@@ -32,14 +32,14 @@ import Testing
   @Test func everyPlanStaysInRAMAndReportsItOnce() throws {
     var random = SeededGenerator(seed: 4)
     var planned = 0
-    for round in 0..<2000 {
+    for round in 0..<600 {
       // From 1 MiB to 64 GiB, evenly over the orders of magnitude.
       let bits = UInt64.random(in: 20...35, using: &random)
       let memory = UInt64.random(in: 1 << bits...1 << (bits + 1), using: &random) & ~0x1fff
       let diskBits = UInt64.random(in: 0...31, using: &random)
       let disk = UInt64.random(in: 0...1 << diskBits, using: &random)
       var image = Images.Linux()
-      image.bodyCount = 16 * Int.random(in: 1...1000, using: &random)
+      image.bodyCount = 16 * Int.random(in: 1...100, using: &random)
       image.initSize = UInt32.random(in: 0...1 << 28, using: &random)
       image.preferredAddress = UInt64.random(in: 0...1 << 28, using: &random)
       image.alignment = 1 << UInt32.random(in: 12...24, using: &random)
@@ -53,13 +53,13 @@ import Testing
       planned += 1
       Self.check(plan, memory: memory, "round \(round)")
     }
-    #expect(planned > 500)
+    #expect(planned > 150)
   }
 
   @Test func aRefusedSizeOfMemoryIsEnoughWhenItIsWhatWasAdvised() throws {
     var random = SeededGenerator(seed: 5)
     var advised = 0
-    for round in 0..<1000 {
+    for round in 0..<600 {
       var image = Images.Linux()
       image.initSize = UInt32.random(in: 0...1 << 28, using: &random)
       let disk = UInt64.random(in: 1...1 << 30, using: &random)
@@ -78,7 +78,7 @@ import Testing
       default: continue
       }
     }
-    #expect(advised > 100)
+    #expect(advised > 60)
   }
 
   @Test func noBytesOfAKernelAreTooMuch() throws {
@@ -92,7 +92,7 @@ import Testing
     var small = Images.Linux()
     small.bodyCount = 64
     let seeds = [small.bytes, Images.pvh(), Images.pvh(is64Bit: false), MultibootTests.flat, elf]
-    for round in 0..<20_000 {
+    for round in 0..<5000 {
       var image = seeds[round % seeds.count]
       for _ in 0..<Int.random(in: 1...8, using: &random) {
         // Mostly in the headers, which the first bytes of each image and of Linux's are.
@@ -108,7 +108,7 @@ import Testing
       }
       guard
         let plan = try? Planning.plan(
-          image, initrd: "disk", files: ["disk": 12345], memory: 64 << 20)
+          image, initrd: "disk", files: ["disk": 12345], memory: 64 << 20, hasTables: false)
       else { continue }
       Self.check(plan, memory: 64 << 20, "round \(round)")
     }

@@ -14,7 +14,7 @@ enum Images {
     var commandLineSize: UInt32 = 2047
     var preferredAddress: UInt64 = 0x100_0000
     var initSize: UInt32 = 0x40_0000
-    var bodyCount = 0x1_0000
+    var bodyCount = 0x400
 
     var bytes: [UInt8] {
       let setupCount = (setupSectors == 0 ? 5 : Int(setupSectors) + 1) * 512

@@ -35,7 +35,7 @@ import Testing
     #expect(page.load(UInt32.self, at: 0x202) == 0x5372_6448)
     #expect(page[0x210] == 0xff)
     #expect(page.load(UInt64.self, at: 0x70) == 0xe_0000)
-    #expect(page.load(UInt32.self, at: 0x218) == 512 << 20 - 8192)
+    #expect(page.load(UInt32.self, at: 0x218) == 0x1fff_e000)
     #expect(page.load(UInt32.self, at: 0x21c) == 5000)
     let commandLine = try #require(page.load(UInt32.self, at: 0x228))
     let text = try plan.bytes(at: UInt64(commandLine), count: 100)
@@ -52,7 +52,7 @@ import Testing
   @Test func theBodyOfTheImageLiesAtThePreferredAddress() throws {
     let image = Images.Linux().bytes
     let plan = try Planning.plan(image)
-    #expect(try plan.bytes(at: 0x100_0000, count: 0x1_0000) == Array(image[2048...]))
+    #expect(try plan.bytes(at: 0x100_0000, count: 0x400) == Array(image[2048...]))
   }
 
   @Test func pageTablesMapTheFirst4GiBToItself() throws {
@@ -178,14 +178,15 @@ import Testing
   }
 
   @Test func aFileThatShrankSinceThePlanFailsTheWrite() throws {
-    let image = Images.Linux().bytes
+    var large = Images.Linux()
+    large.bodyCount = 0x4000
+    let image = large.bytes
     let plan = try BootPlan(
       GuestPayload(kernel: "kernel"), on: Planning.platform(512 << 20)
     ) { path, _ throws(BootError) in
       MemorySource(path, Array(image[..<0x3000]), size: UInt64(image.count))
     }
-    #expect(throws: BootError("kernel", .endsEarly(needed: UInt64(image.count), size: 0x3000))) {
-      try plan.write { _, _ in }
-    }
+    let failure = BootError.Failure.endsEarly(needed: UInt64(image.count), size: 0x3000)
+    #expect(throws: BootError("kernel", failure)) { try plan.write { _, _ in } }
   }
 }

@@ -1,3 +1,4 @@
+import Hypervisor
 import Testing
 
 @testable import Boot
@@ -55,7 +56,7 @@ import Testing
     let list = try #require(information.load(UInt32.self, at: 24))
     let modules = try plan.bytes(at: UInt64(list), count: 32)
     #expect(modules.load(UInt32.self, at: 0) == 0x10_1000)
-    #expect(modules.load(UInt32.self, at: 4) == 0x10_1000 + 5000)
+    #expect(modules.load(UInt32.self, at: 4) == 0x10_2388)
     #expect(modules.load(UInt32.self, at: 16) == 0x10_3000)
     #expect(modules.load(UInt32.self, at: 20) == 0x10_3001)
     let text = try #require(modules.load(UInt32.self, at: 8))

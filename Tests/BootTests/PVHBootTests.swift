@@ -1,3 +1,4 @@
+import Hypervisor
 import Testing
 
 @testable import Boot
@@ -20,7 +21,7 @@ import Testing
     #expect(try plan.bytes(at: commandLine, count: 10) == [UInt8]("quiet".utf8) + [0])
     let modules = try #require(start.load(UInt64.self, at: 16))
     let module = try plan.bytes(at: modules, count: 32)
-    #expect(module.load(UInt64.self, at: 0) == 512 << 20 - 12288)
+    #expect(module.load(UInt64.self, at: 0) == 0x1fff_d000)
     #expect(module.load(UInt64.self, at: 8) == 9000)
     let map = try #require(start.load(UInt64.self, at: 40))
     let entry = try plan.bytes(at: map, count: 24)
@@ -55,13 +56,32 @@ import Testing
         == .endsEarly(needed: UInt64(image.count), size: UInt64(image.count - 1)))
   }
 
-  @Test func kernelsStayOutOfTheMachinesOwnMemory() {
-    let image = Images.elf(
-      is64Bit: false, entry: 0xf_0000,
-      [Images.Segment(physical: 0xf_0000, virtual: 0xf_0000, contents: [1, 2, 3, 4])],
-      note: ("Xen", 18, [0, 0, 0xf, 0]))
+  @Test func aKernelMayBeInLowMemoryButNotOnTheTables() throws {
+    func image(_ address: UInt64) -> [UInt8] {
+      var note: [UInt8] = []
+      note.append(little: UInt32(address))
+      return Images.elf(
+        is64Bit: false, entry: address,
+        [Images.Segment(physical: address, virtual: address, contents: [1, 2, 3, 4])],
+        note: ("Xen", 18, note))
+    }
+    for address in [0, 0x7000, 0x7c00, 0x9_fc00, 0xf_f000] as [UInt64] {
+      let plan = try Planning.plan(image(address), initrd: "disk", files: ["disk": 1])
+      #expect(plan.cpu.rip == address)
+      BootPropertyTests.check(plan, memory: 512 << 20, "at \(address)")
+    }
     #expect(
-      Planning.failure(image) == .kernelInReservedMemory(start: 0xf_0000, end: 0xf_0004))
+      throws: BootError("kernel", .kernelOnTables(0xe_1000..<0xe_1004))
+    ) { try Planning.plan(image(0xe_1000)) }
+  }
+
+  @Test func segmentsThatOverlapAreRefused() {
+    let segment = Images.Segment(physical: 0x10_0000, virtual: 0, contents: [0xf4, 0xf4])
+    var second = segment
+    second.physical += 1
+    let image = Images.elf(
+      is64Bit: false, entry: 0, [segment, second], note: ("Xen", 18, [0, 0, 0x10, 0]))
+    #expect(Planning.failure(image) == .invalidELF(.overlap(0x10_0001)))
   }
 
   @Test func otherMachinesAreRefused() {

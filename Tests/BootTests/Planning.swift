@@ -1,11 +1,15 @@
+import SystemPackage
+
 @testable import Boot
 
 /// Plans made from bytes.
 enum Planning {
-  /// A machine with so much RAM and tables for four CPUs.
-  static func platform(_ memory: UInt64) -> BootPlatform {
+  /// A machine with so much RAM and, if it has tables, four CPUs.
+  static func platform(_ memory: UInt64, hasTables: Bool = true) -> BootPlatform {
     let low = memory < 0xb000_0000 ? memory : 0x8000_0000
-    return BootPlatform(memoryBelow4G: low, memoryAbove4G: memory - low, acpi: description(4))
+    return BootPlatform(
+      memoryBelow4G: low, memoryAbove4G: memory - low,
+      acpi: hasTables ? description(4) : nil)
   }
 
   static func description(_ processors: UInt32) -> ACPIDescription {
@@ -20,11 +24,11 @@ enum Planning {
   /// Plans a start in which every path but the kernel's is a file of `files`.
   static func plan(
     _ kernel: [UInt8], initrd: String? = nil, files: [String: UInt64] = [:],
-    commandLine: String = "", memory: UInt64 = 512 << 20
+    commandLine: String = "", memory: UInt64 = 512 << 20, hasTables: Bool = true
   ) throws(BootError) -> BootPlan {
     try BootPlan(
       GuestPayload(kernel: "kernel", initrd: initrd, commandLine: commandLine),
-      on: platform(memory)
+      on: platform(memory, hasTables: hasTables)
     ) { path, role throws(BootError) in
       if role == .kernel { return MemorySource(path, kernel) }
       guard let size = files[path] else {
@@ -41,7 +45,8 @@ enum Planning {
   ) -> BootError.Failure? {
     do throws(BootError) {
       _ = try plan(
-        kernel, initrd: initrd, files: files, commandLine: commandLine, memory: memory)
+        kernel, initrd: initrd, files: files, commandLine: commandLine, memory: memory,
+        hasTables: false)
       return nil
     } catch {
       return error.failure

@@ -106,6 +106,15 @@ extension Contract {
       try host.setInterrupts(r, index: intx, flags: unmask, events: [-1])
       try host.setInterrupts(r, index: intx, flags: unmask, events: [event])
     },
+    ContractCase("336b", "INTx on, the event to UNMASK is closed → another one is taken", [.r]) {
+      host in
+      let (r, _) = try enabled(host)
+      do {
+        let event = try EventDescriptor(on: host.kernel)
+        try host.setInterrupts(r, index: intx, flags: unmask, events: [event.rawValue])
+      }
+      try host.setInterrupts(r, index: intx, flags: unmask, events: [try host.event()])
+    },
     ContractCase(337, "INTx on, an event to MASK → ENOTTY", [.r]) { host in
       let (r, _) = try enabled(host)
       let event = try host.event()

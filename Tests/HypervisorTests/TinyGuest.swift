@@ -12,6 +12,8 @@ final class TinyGuest {
   let device: LoggingDevice
   let memoryDevice: LoggingDevice
   let observer: LoggingObserver
+  /// Timers of the chips in split mode; nobody turns them but the test.
+  let events = ManualEventSources()
   private let ram: HostMapping
   private(set) var cpus: VirtualCPUs!
 
@@ -37,7 +39,7 @@ final class TinyGuest {
     memory.register(accelerator)
     cpus = try accelerator.makeCPUs(
       CPUTopology(count: count), model: model, lock: lock, ports: ports, memory: memory,
-      observer: observer)
+      events: events, observer: observer)
   }
 
   deinit {

@@ -125,9 +125,10 @@ import Testing
 
   // MARK: - Several CPUs and interrupts
 
-  @Test func anotherCPUWaitsForItsStart() throws {
+  @Test(arguments: [InterruptControllerPlace.kernel, .split])
+  func anotherCPUWaitsForItsStart(place: InterruptControllerPlace) throws {
     try locked { lock in
-      let guest = try TinyGuest(cpus: 2, lock: lock)
+      let guest = try TinyGuest(cpus: 2, lock: lock, interruptController: place)
       guest.load(GuestCode.startOfSecondCPU, at: 0x1000)
       guest.load(GuestCode.secondCPU, at: 0x2000)
       for _ in 0..<3 {
@@ -141,9 +142,10 @@ import Testing
     }
   }
 
-  @Test func aLineInterruptsTheGuestAsOftenAsItRises() throws {
+  @Test(arguments: [InterruptControllerPlace.kernel, .split])
+  func aLineInterruptsTheGuestAsOftenAsItRises(place: InterruptControllerPlace) throws {
     try locked { lock in
-      let guest = try TinyGuest(lock: lock)
+      let guest = try TinyGuest(lock: lock, interruptController: place)
       guest.load(GuestCode.interruptSetUp, at: 0x1000)
       guest.load(GuestCode.interruptHandler, at: 0x1100)
       try guest.startInRealMode(at: 0x1000)
@@ -160,6 +162,67 @@ import Testing
       guest.waitForAccesses(5)
       guest.cpus.pause()
       #expect(guest.device.log.last == "w1 +10 1")
+    }
+  }
+
+  @Test func inSplitModeTheTimerTicksOnTheMainLoop() throws {
+    try locked { lock in
+      let guest = try TinyGuest(lock: lock, interruptController: .split)
+      // Line 0 instead of line 4.
+      var code = GuestCode.interruptSetUp
+      for (index, byte) in code.enumerated() {
+        if byte == 0xef { code[index] = 0xfe }
+        if byte == 0x90 { code[index] = 0x80 }
+        if byte == 0x92 { code[index] = 0x82 }
+      }
+      guest.load(code, at: 0x1000)
+      guest.load(GuestCode.interruptHandler, at: 0x1100)
+      try guest.startInRealMode(at: 0x1000)
+      guest.cpus.resume()
+      guest.waitForAccesses(1)
+      #expect(guest.events.timerCount == 0)
+      // Mode 2, every millisecond.
+      for (port, value) in [(0x43, 0x34), (0x40, 0xa9), (0x40, 4)] as [(UInt64, UInt64)] {
+        guest.ports.write(port, size: 1, value: value)
+      }
+      while guest.device.log.count < 5 {
+        guest.events.advance(milliseconds: 1)
+        lock.unlock()
+        sched_yield()
+        lock.lock()
+      }
+      #expect(guest.device.log.suffix(4) == ["w1 +10 24", "w1 +10 24", "w1 +10 24", "w1 +10 24"])
+      guest.cpus.stop()
+      #expect(guest.events.timerCount == 0)
+    }
+  }
+
+  @Test func inSplitModeTheEndOfALevelInterruptIsResampled() throws {
+    try locked { lock in
+      let guest = try TinyGuest(lock: lock, interruptController: .split)
+      let kernel = LinuxKernel()
+      let trigger = try EventDescriptor(on: kernel)
+      let resample = try EventDescriptor(on: kernel)
+      try guest.accelerator.assignResampleIRQFD(
+        trigger: trigger.rawValue, resample: resample.rawValue, gsi: 20)
+      guest.load(GuestCode.levelInterrupt, at: 0x1000)
+      try guest.start32(at: 0x1000)
+      guest.cpus.resume()
+      guest.waitForAccesses(1)
+      // Unmasking asks the holder of the line, too.
+      #expect(EventDescriptor.drain(resample.rawValue))
+      for count in 2...4 {
+        trigger.signal()
+        guest.waitForAccesses(count)
+        // The end may be told after the write that comes next.
+        lock.unlock()
+        var request = pollfd(fd: resample.rawValue, events: Int16(POLLIN), revents: 0)
+        #expect(unsafe poll(&request, 1, 20_000) == 1)
+        lock.lock()
+        #expect(EventDescriptor.drain(resample.rawValue))
+      }
+      #expect(guest.observer.events.isEmpty)
+      try guest.accelerator.deassignResampleIRQFD(trigger: trigger.rawValue, gsi: 20)
     }
   }
 
@@ -278,6 +341,9 @@ import Testing
       try guest.cpus.reset()
       #expect(try guest.cpus.state(of: 0) == state)
       #expect(throws: Errno.invalidArgument) { try guest.cpus.state(of: 2) }
+      guest.cpus.resume()
+      #expect(throws: Errno.resourceBusy) { try guest.cpus.state(of: 0) }
+      guest.cpus.pause()
       guest.cpus.setStartState(nil)
       try guest.cpus.reset()
       let atReset = try guest.cpus.state(of: 0)

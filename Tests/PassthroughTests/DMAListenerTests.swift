@@ -61,9 +61,10 @@ import VFIO
       (0, 0x9ffff, "0 a0000 100000"), (0x1000, 0x1fff, "1000 1000 100000"),
       (0x1800, 0x3fff, "2000 2000 100800"), (0x1000, 0x37ff, "1000 2000 100000"),
       (0x1fff, 0x3000, "2000 1000 100001"),
-      (0xffff_ffff_ffff_f000, .max, "fffffffffffff000 1000 100000"),
+      (0x7fff_ffff_ffff_f000, 0x7fff_ffff_ffff_ffff, "7ffffffffffff000 1000 100000"),
       (0x1800, 0x27ff, nil), (0x1001, 0x1fff, nil), (0, 0xffe, nil), (0, 0, nil),
-      (0xffff_ffff_ffff_f001, .max, nil), (0xffff_ffff_ffff_f000, .max - 1, nil),
+      (0x7fff_ffff_ffff_f001, 0x7fff_ffff_ffff_ffff, nil), (0xffff_ffff_ffff_f000, .max, nil),
+      (0x8000_0000_0000_0000, 0x8000_0000_0000_0fff, nil),
     ] as [(UInt64, UInt64, String?)])
   func memoryIsMappedByTheWholePagesThatItCovers(
     _ start: UInt64, _ last: UInt64, _ mapped: String?

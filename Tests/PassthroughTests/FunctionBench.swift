@@ -118,12 +118,16 @@ final class RecordingHost: HostKernel {
   private let log: BenchLog
   /// Says what an eventfd is for.
   private let describe: @Sendable (Int32) -> String
+  /// Whether BARs smaller than a page can be mapped, as they can when they are alone in one.
+  private let mapsSmallBARs: Bool
   /// The next calls about interrupts that fail.
   private let refusals = Locked([Errno?]())
 
   init(
-    _ kernel: SimulatedKernel, log: BenchLog, describe: @escaping @Sendable (Int32) -> String
+    _ kernel: SimulatedKernel, log: BenchLog, mapsSmallBARs: Bool,
+    describe: @escaping @Sendable (Int32) -> String
   ) {
+    self.mapsSmallBARs = mapsSmallBARs
     self.kernel = kernel
     self.log = log
     self.describe = describe
@@ -147,7 +151,16 @@ final class RecordingHost: HostKernel {
       let error: Errno? = refusals.withLock { $0.isEmpty ? nil : $0.removeFirst() }
       if let error { throw error }
     }
-    return try kernel.control(descriptor, request, &argument)
+    let result = try kernel.control(descriptor, request, &argument)
+    if request == UInt(VFIO_DEVICE_GET_REGION_INFO), mapsSmallBARs {
+      unsafe argument.withUnsafeMutableBytes { bytes in
+        var info = unsafe bytes.loadUnaligned(as: vfio_region_info.self)
+        guard info.index < 6, info.size > 0, info.size < 4096 else { return }
+        info.flags |= UInt32(VFIO_REGION_INFO_FLAG_MMAP)
+        unsafe bytes.storeBytes(of: info, as: vfio_region_info.self)
+      }
+    }
+    return result
   }
 
   func control(_ descriptor: Int32, _ request: UInt, value: UInt) throws(Errno) -> Int32 {
@@ -165,7 +178,11 @@ final class RecordingHost: HostKernel {
   func write(
     _ descriptor: Int32, from buffer: RawSpan, at offset: UInt64
   ) throws(Errno) -> Int { try kernel.write(descriptor, from: buffer, at: offset) }
-  func map(_ request: MappingRequest) throws(Errno) -> UInt { try kernel.map(request) }
+  func map(_ request: MappingRequest) throws(Errno) -> UInt {
+    // A small BAR's page is any page.
+    let page = MappingRequest(descriptor: nil, length: 4096)
+    return try kernel.map(mapsSmallBARs && request.length < 4096 ? page : request)
+  }
   func unmap(address: UInt, length: Int) { kernel.unmap(address: address, length: length) }
   func makeEventDescriptor() throws(Errno) -> Int32 { try kernel.makeEventDescriptor() }
   func status(of path: String) throws(Errno) -> FileStatus { try kernel.status(of: path) }
@@ -180,6 +197,7 @@ final class RecordingHost: HostKernel {
 final class BenchPlace: FunctionPlace {
   var current = InterruptRoute(isEnabled: true, gsi: 20)
   var levels: [Bool] = []
+  var isOnRootBus = true
 
   func route(ofPin pin: Int) -> InterruptRoute { current }
   func setLine(ofPin pin: Int, level: Bool) { levels.append(level) }
@@ -193,6 +211,7 @@ final class FunctionBench {
   let accelerator: RecordingAccelerator
   let events = ManualEventSources()
   let memory = AddressSpace()
+  let ports = AddressSpace(splitsDeviceAccesses: false)
   let place = BenchPlace()
   let kernel: SimulatedKernel
   let host: RecordingHost
@@ -242,10 +261,12 @@ final class FunctionBench {
     }
   }
 
-  /// Attaches and realizes the function by iommufd and forgets what that took.
+  /// Attaches and realizes the function, by iommufd unless told otherwise, and forgets what that took.
   init(
     _ device: Device = Device(), options: FunctionOptions = FunctionOptions(),
-    hasMessageRoutes: Bool = true, hasResampleIRQFD: Bool = true, isHostTrusted: Bool = false
+    hasMessageRoutes: Bool = true, hasResampleIRQFD: Bool = true, isHostTrusted: Bool = false,
+    mapsSmallBARs: Bool = false, attachesByGroup: Bool = false, isOnRootBus: Bool = true,
+    isTraced: Bool = false
   ) throws {
     tracer = Tracer(to: log)
     let accelerator = RecordingAccelerator(log: log)
@@ -258,26 +279,48 @@ final class FunctionBench {
       try kernel.setParameter("allow_unsafe_interrupts", of: "iommufd", to: 1)
     }
     let names = TriggerNames(accelerator)
-    host = RecordingHost(kernel, log: log) { names.name(of: $0) }
+    host = RecordingHost(kernel, log: log, mapsSmallBARs: mapsSmallBARs) { names.name(of: $0) }
     let diagnostics = Diagnostics(program: "p", to: messages)
     environment = FunctionEnvironment(
       kernel: host, tracer: tracer, diagnostics: diagnostics, addressSpace: memory,
-      accelerator: accelerator, events: events, flow: .qemu11)
+      ports: ports, accelerator: accelerator, events: events, flow: .qemu11)
     attacher = DeviceAttacher(kernel: host, tracer: tracer, host: BenchAttachmentHost(log))
     object = IOMMUFDObject(id: "iommufd0", given: nil, kernel: host, tracer: tracer)
     coordinator = ResetCoordinator(environment: environment, attacher: attacher)
+    if isTraced { tracer.set("vfio*", enabled: true) }
+    place.isOnRootBus = isOnRootBus
     let path = HostDevicePath(path: "/sys/bus/pci/devices/\(Self.name)")
+    let device = try attachesByGroup ? attacher.attach(path) : attacher.attach(path, to: object)
     function = try PassthroughFunction(
-      device: try attacher.attach(path, to: object), options: options, place: place,
-      isOnRootBus: true, environment: environment)
+      device: device, options: options, place: place,
+      environment: environment)
+    self.options = options
+    adopt()
+  }
+
+  private let options: FunctionOptions
+  /// What attaching and realizing the function took.
+  private(set) var startLog: [String] = []
+
+  private func adopt() {
     let coordinator = coordinator
     function.onReset = { [unowned coordinator] in coordinator.reset($0) }
     coordinator.add(function)
+    startLog = log.take()
     tracer.set("vfio*", enabled: true)
     tracer.set("vfio_pci_*_config", enabled: false)
     tracer.set("vfio_region_mmaps_set_enabled", enabled: false)
-    _ = log.take()
     messages.removeAll()
+  }
+
+  /// Attaches and realizes the function again, by iommufd, after it was unplugged.
+  func plug() throws {
+    tracer.set("*", enabled: false)
+    let path = HostDevicePath(path: "/sys/bus/pci/devices/\(Self.name)")
+    function = try PassthroughFunction(
+      device: try attacher.attach(path, to: object), options: options, place: place,
+      environment: environment)
+    adopt()
   }
 
   /// Says what an eventfd does, asked from the host's side of the seam.

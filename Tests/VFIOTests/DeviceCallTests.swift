@@ -59,6 +59,15 @@ import Testing
         == little(UInt32(20), flags, UInt32(0), UInt32(0), UInt32(1)))
   }
 
+  @Test func severalVectorsAreTiedFromTheFirstOn() throws {
+    #expect(try device.setEvents([55, -1, 56], 2) == 0)
+    #expect(
+      try argument(of: 0x3b6e)
+        == little(
+          UInt32(32), UInt32(0x24), UInt32(2), UInt32(0), UInt32(3), Int32(55), Int32(-1), Int32(56)
+        ))
+  }
+
   @Test func anIndexIsTurnedOffByACountOfNone() throws {
     try device.disableInterrupts(2)
     #expect(

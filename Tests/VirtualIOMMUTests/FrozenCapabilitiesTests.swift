@@ -31,7 +31,7 @@ import VirtualIOMMU
     ),
     (
       "gpu", "", "nosnoop",
-      "vfio nosnoop: Failed to set vIOMMU: snoop-control=on: the device its IOMMU has no snoop "
+      "vfio nosnoop: Failed to set vIOMMU: snoop-control=on: its IOMMU has no snoop "
         + "control",
       "the guest has seen snoop-control=on; start with snoop-control=off, or with "
         + "reserve-snoop-control=off to keep room for such a device"

@@ -33,7 +33,7 @@ import VirtualIOMMU
     }
   }
 
-  @Test(arguments: 0..<200 as Range<UInt64>)
+  @Test(arguments: 0..<100 as Range<UInt64>)
   func `The order of devices changes nothing`(seed: UInt64) {
     var generator = SeededGenerator(seed: seed)
     for _ in 0..<10 {
@@ -48,7 +48,7 @@ import VirtualIOMMU
     }
   }
 
-  @Test(arguments: 0..<200 as Range<UInt64>)
+  @Test(arguments: 0..<100 as Range<UInt64>)
   func `Another device never widens a value nor a function's PASIDs, nor helps a refusal`(
     seed: UInt64
   ) {
@@ -78,7 +78,7 @@ import VirtualIOMMU
     }
   }
 
-  @Test(arguments: 0..<200 as Range<UInt64>)
+  @Test(arguments: 0..<100 as Range<UInt64>)
   func `Every device can live with the result, and what was asked for is exactly that`(
     seed: UInt64
   ) {
@@ -109,7 +109,7 @@ import VirtualIOMMU
     }
   }
 
-  @Test(arguments: 0..<200 as Range<UInt64>)
+  @Test(arguments: 0..<100 as Range<UInt64>)
   func
     `A limited value names who keeps it from being larger, and asking for more is refused by them`(
       seed: UInt64
