@@ -32,7 +32,7 @@ package final class BARMemory {
   }
 
   /// Reads naturally aligned pieces of at most 8 bytes, as the kernel splits an access.
-  func read(at offset: Int, count: Int) -> [UInt8] {
+  package func read(at offset: Int, count: Int) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(count)
     unsafe forEachPiece(at: offset, count: count) { pointer, width in
@@ -43,7 +43,7 @@ package final class BARMemory {
   }
 
   /// Writes naturally aligned pieces of at most 8 bytes.
-  func write(_ bytes: ArraySlice<UInt8>, at offset: Int) {
+  package func write(_ bytes: ArraySlice<UInt8>, at offset: Int) {
     var rest = bytes
     unsafe forEachPiece(at: offset, count: bytes.count) { pointer, width in
       var value: UInt64 = 0

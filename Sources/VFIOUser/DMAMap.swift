@@ -49,7 +49,8 @@ struct DMAMap {
     let index = firstIndex(endingAtOrAfter: request.address)
     if index < entries.count, entries[index].first <= last { throw .fileExists }
     guard entries.count < Self.rangeLimit else { throw .noSpace }
-    let file = try descriptor.map { descriptor throws(Errno) in try take(descriptor, request) }
+    var file: DMAFile?
+    if let descriptor { file = try take(descriptor, request) }
     let entry = Entry(
       first: request.address, last: last, isReadable: request.isReadable,
       isWritable: request.isWritable, file: file, offset: request.offset)
@@ -61,7 +62,8 @@ struct DMAMap {
     let identity = try DMAFile.identity(of: descriptor)
     let known = files[identity]
     guard known != nil || files.count < Self.fileLimit else { throw .noSpace }
-    let file = try known?.file ?? DMAFile(descriptor)
+    let file: DMAFile
+    if let known { file = known.file } else { file = try DMAFile(descriptor) }
     let size = try file.size()
     guard request.offset <= size, request.size <= size - request.offset else {
       throw .invalidArgument

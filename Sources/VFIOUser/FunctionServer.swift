@@ -1,6 +1,6 @@
 internal import CLinux
 internal import Glibc
-package import HostKernel
+internal import HostKernel
 package import SimulatedKernel
 internal import SystemPackage
 
@@ -127,7 +127,7 @@ package final class FunctionServer {
     let descriptors = descriptor.map { [$0] } ?? []
     while done < bytes.count {
       let result = unsafe bytes.withUnsafeBytes { buffer in
-        guard let base = unsafe buffer.baseAddress else { return Int64(0) }
+        guard let base = buffer.baseAddress else { return Int64(0) }
         return unsafe clinux_send(
           client, base + done, buffer.count - done, descriptors,
           done == 0 ? Int32(descriptors.count) : 0)

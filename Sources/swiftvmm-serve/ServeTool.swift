@@ -38,7 +38,7 @@ struct ServeTool: ParsableCommand {
       Self.say("cannot wait for signals: error \(-stop)")
       throw ExitCode(2)
     }
-    Self.say("serving \(function) of \(host) at \(socket)")
+    Self.say("serving \(function) of \(host) at \(socket)", to: STDOUT_FILENO)
     server.run(until: stop, keep: keep)
   }
 
@@ -59,9 +59,9 @@ struct ServeTool: ParsableCommand {
     return found
   }
 
-  /// Prints a line on standard error.
-  private static func say(_ text: String) {
+  /// Prints a line: mistakes and what clients do wrong on standard error.
+  private static func say(_ text: String, to descriptor: Int32 = STDERR_FILENO) {
     let line = Array("swiftvmm-serve: \(text)\n".utf8)
-    _ = unsafe line.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    _ = unsafe line.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
   }
 }
