@@ -9,7 +9,9 @@ extension Lab {
     let root = try build(.root)
 
     let sockets = machine.served.map { "\($0.name).socket" }
-    for name in ["status", "output.log", "console.log"] + sockets { try Files.remove("\(output)/\(name)") }
+    for name in ["status", "output.log", "console.log"] + sockets {
+      try Files.remove("\(output)/\(name)")
+    }
     var session = request.sessionCommand
     session.environment.append((name: "PATH", value: "/lab/input/bin:\(Self.searchPath)"))
     var boot = BootCommand(

@@ -46,7 +46,9 @@ struct FunctionBus: DeviceBus {
   }
 
   func writeBAR(_ bar: Int, at offset: UInt64, _ bytes: [UInt8]) -> Bool {
-    guard let memory = function.plainMemory(bar, at: offset, count: bytes.count) else { return false }
+    guard let memory = function.plainMemory(bar, at: offset, count: bytes.count) else {
+      return false
+    }
     memory.write(bytes[...], at: Int(offset))
     return true
   }

@@ -152,13 +152,14 @@ final class Session {
       descriptor = try served.descriptor(ofBAR: index)
     }
     let needed = UInt32(32 + chain.count)
-    // A client that has no room for all asks again with the room that it is told of.
+    // A client that has no room for all asks again with the room that it is told of. QEMU wants the place of
+    // the capabilities in the first reply, too.
     let hasRoom = room >= needed
     var reply: [UInt8] = []
     reply.append(field: needed)
     reply.append(field: flags)
     reply.append(field: index)
-    reply.append(field: UInt32(hasRoom && !chain.isEmpty ? 32 : 0))
+    reply.append(field: UInt32(chain.isEmpty ? 0 : 32))
     reply.append(field: region.size)
     // Where the region begins in its descriptor.
     reply.append(field: UInt64(0))
