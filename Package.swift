@@ -35,6 +35,7 @@ let package = Package(
     .executable(name: "swiftvmm", targets: ["swiftvmm"]),
     .executable(name: "swiftvmm-trace", targets: ["swiftvmm-trace"]),
     .executable(name: "swiftvmm-lab", targets: ["swiftvmm-lab"]),
+    .executable(name: "swiftvmm-serve", targets: ["swiftvmm-serve"]),
     .executable(name: "swiftvmm-contract", targets: ["swiftvmm-contract"]),
   ],
   dependencies: [
@@ -53,6 +54,7 @@ let package = Package(
     room("Tracing", ["CLinux", "HostKernel", system]),
     room("PCI"),
     room("SimulatedKernel", ["CLinux", "CYAML", "Tracing", "PCI", "HostKernel", system]),
+    room("VFIOUser", ["CLinux", "CJSON", "PCI", "HostKernel", "SimulatedKernel", system]),
     room("VFIO", ["CLinux", "CPCI", "Tracing", "PCI", "HostKernel", system]),
     room("EventLoop", ["CGLib", "HostKernel"]),
     room("Hypervisor", ["CLinux", "Tracing", "HostKernel", system]),
@@ -81,9 +83,12 @@ let package = Package(
       ]),
     program("swiftvmm-trace", ["TraceComparison", argumentParser]),
     program("swiftvmm-lab", ["Lab", argumentParser]),
+    program("swiftvmm-serve", ["CLinux", "VFIOUser", "SimulatedKernel", "PCI", argumentParser]),
     program(
       "swiftvmm-benchmark",
-      ["CTwin", "CLinux", "HostKernel", "PCI", "SimulatedKernel", "Tracing", system]),
+      [
+        "CTwin", "CLinux", "HostKernel", "Hypervisor", "PCI", "SimulatedKernel", "Tracing", system,
+      ]),
 
     .target(
       name: "Contract",
@@ -101,6 +106,9 @@ let package = Package(
     tests(
       "SimulatedKernelTests",
       ["SimulatedKernel", "CLinux", "HostKernel", "PCI", "TestSupport", system]),
+    tests(
+      "VFIOUserTests",
+      ["VFIOUser", "SimulatedKernel", "HostKernel", "CLinux", "PCI", "TestSupport", system]),
     tests(
       "VFIOTests",
       ["VFIO", "SimulatedKernel", "HostKernel", "Tracing", "PCI", "TestSupport", system]),

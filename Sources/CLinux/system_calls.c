@@ -8,9 +8,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -297,4 +299,72 @@ int clinux_populate(void *address, size_t length) {
 
 void clinux_prefer_huge_pages(void *address, size_t length) {
   madvise(address, length, MADV_HUGEPAGE);
+}
+
+int64_t clinux_receive(int socket, void *buffer, size_t count, int *descriptors, int capacity,
+                       int *received, int *is_cut) {
+  // Linux passes at most 253 descriptors with one message (SCM_MAX_FD).
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(253 * sizeof(int))];
+  } control;
+  struct iovec place = {buffer, count};
+  struct msghdr message = {.msg_iov = &place,
+                           .msg_iovlen = 1,
+                           .msg_control = control.space,
+                           .msg_controllen = sizeof control.space};
+  *received = 0;
+  *is_cut = 0;
+  ssize_t result = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (result < 0) return -errno;
+  *is_cut = (message.msg_flags & MSG_CTRUNC) != 0;
+  for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    size_t number = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t index = 0; index < number; index++) {
+      int descriptor;
+      memcpy(&descriptor, CMSG_DATA(part) + index * sizeof(int), sizeof(int));
+      if (*received < capacity) {
+        descriptors[(*received)++] = descriptor;
+      } else {
+        close(descriptor);
+        *is_cut = 1;
+      }
+    }
+  }
+  return result;
+}
+
+int64_t clinux_send(int socket, const void *buffer, size_t count, const int *descriptors,
+                    int number) {
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(16 * sizeof(int))];
+  } control;
+  struct iovec place = {(void *)buffer, count};
+  struct msghdr message = {.msg_iov = &place, .msg_iovlen = 1};
+  if (number > 16) return -EINVAL;
+  if (number > 0) {
+    memset(&control, 0, sizeof control);
+    message.msg_control = control.space;
+    message.msg_controllen = CMSG_SPACE((size_t)number * sizeof(int));
+    struct cmsghdr *part = CMSG_FIRSTHDR(&message);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN((size_t)number * sizeof(int));
+    memcpy(CMSG_DATA(part), descriptors, (size_t)number * sizeof(int));
+  }
+  ssize_t result = sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return result < 0 ? -errno : result;
+}
+
+int clinux_end_signals(void) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
+  sigprocmask(SIG_BLOCK, &signals, NULL);
+  int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  return fd < 0 ? -errno : fd;
 }

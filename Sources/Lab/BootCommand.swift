@@ -23,6 +23,8 @@ package struct BootCommand: Equatable, Sendable {
   /// The host's folder that the machine writes to, `/lab/output` inside.
   package var output: String
   package var inputs: [Input] = []
+  /// The host's program that serves the machine's `serve` lines.
+  package var server = "swiftvmm-serve"
   /// True to put the machine's console on the terminal instead of `console.log`.
   package var isInteractive = false
 
@@ -47,7 +49,11 @@ package struct BootCommand: Equatable, Sendable {
     ]
     let all = [Input(path: labFolder, name: "lab"), Input(path: kernel, name: "kernel")] + inputs
     arguments += all.map { "\($0.path)=\($0.name)" }
-    return arguments + ["--"] + qemuArguments
+    let hosts = labFolder.prefix(upTo: labFolder.lastIndex(of: "/") ?? labFolder.startIndex)
+    for function in machine.served {
+      arguments += ["--", server, "\(hosts)/\(function.file)", function.address, function.name]
+    }
+    return arguments + ["--", "--"] + qemuArguments
   }
 
   /// QEMU's arguments. The machine's own lines come first, so that their devices get the same

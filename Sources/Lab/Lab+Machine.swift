@@ -8,13 +8,17 @@ extension Lab {
     let kernel = try build(.kernel)
     let root = try build(.root)
 
-    for name in ["status", "output.log", "console.log"] { try Files.remove("\(output)/\(name)") }
+    let sockets = machine.served.map { "\($0.name).socket" }
+    for name in ["status", "output.log", "console.log"] + sockets {
+      try Files.remove("\(output)/\(name)")
+    }
     var session = request.sessionCommand
     session.environment.append((name: "PATH", value: "/lab/input/bin:\(Self.searchPath)"))
     var boot = BootCommand(
       machine: machine, labFolder: checkout.labFolder, root: root, kernel: kernel, output: output)
     boot.isInteractive = request.what == .shell
     if boot.isInteractive { session.terminal = Self.terminal() }
+    if !machine.served.isEmpty { boot.server = try server(for: request) }
     boot.inputs = programs.map { .init(path: $0.path, name: "bin/\($0.name)") }
     if let runtime = try swiftRuntime() {
       boot.inputs.append(.init(path: runtime, name: "swift"))
@@ -27,6 +31,7 @@ extension Lab {
     let clock = ContinuousClock()
     let began = clock.now
     let ending = try start(boot, request, output: output)
+    for name in sockets { try Files.remove("\(output)/\(name)") }
     if boot.isInteractive { return 0 }
     switch ending {
     case .exited, .killed: break
@@ -97,6 +102,14 @@ extension Lab {
       if let path = checkout.builtProgram(name) { programs.append(.init(path: path, name: name)) }
     }
     return programs
+  }
+
+  /// The program of the host that serves functions: the one asked for, or this build's.
+  private func server(for request: RunRequest) throws(LabError) -> String {
+    let name = "swiftvmm-serve"
+    let asked = request.namedPrograms.last { $0.name == name }.flatMap { Files.resolve($0.path) }
+    guard let path = asked ?? checkout.builtProgram(name) else { throw .noProgram(name) }
+    return path
   }
 
   /// The folder of the Swift run-time libraries that this program uses, nil when it is linked

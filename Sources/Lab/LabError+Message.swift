@@ -69,6 +69,9 @@ extension LabError.MachineProblem: CustomStringConvertible {
       "'\(word)' is no QEMU option name: a line is an option without its dash, then its value"
     case .reserved(let name):
       "the lab gives the option '\(name)' itself: remove the line"
+    case .serve:
+      "'serve' takes a file of the folder machines, a function's address and the device's"
+        + " properties, such as: serve pasid.yaml 0000:00:06.0 bus=pcie.0,addr=06.0"
     case .noMachine:
       "no line chooses the machine: add 'machine q35,kernel-irqchip=split'"
     }

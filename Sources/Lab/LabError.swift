@@ -33,6 +33,8 @@ package enum LabError: Error, Equatable, Sendable {
     case notAnOption(String)
     /// The lab gives this option itself.
     case reserved(String)
+    /// A `serve` line is not a file, a function and properties.
+    case serve
     /// No line chooses the machine type.
     case noMachine
   }

@@ -1,6 +1,7 @@
 package import CommandLine
 package import EventLoop
 internal import Glibc
+package import HostKernel
 package import Machine
 
 /// What a monitor speaks.
@@ -28,7 +29,7 @@ package enum MonitorService: Sendable, Equatable {
   package init(
     _ service: MonitorService, at endpoint: CharacterDevice.Endpoint,
     controlling control: any MachineControl
-  ) throws(MonitorError) {
+  ) throws(UnixListenerError) {
     self.service = service
     self.control = control
     switch endpoint {

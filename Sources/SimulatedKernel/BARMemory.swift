@@ -6,9 +6,9 @@ internal import SystemPackage
 /// The registers behind one memory or I/O BAR: real memory that a client can also map.
 ///
 /// The memory file and the model's own view of it live as long as the object.
-final class BARMemory {
+package final class BARMemory {
   /// The memory file, for a client's mapping.
-  let descriptor: Int32
+  package let descriptor: Int32
   private let address: UInt
   private let size: Int
   private let mappedSize: Int
@@ -32,7 +32,7 @@ final class BARMemory {
   }
 
   /// Reads naturally aligned pieces of at most 8 bytes, as the kernel splits an access.
-  func read(at offset: Int, count: Int) -> [UInt8] {
+  package func read(at offset: Int, count: Int) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(count)
     unsafe forEachPiece(at: offset, count: count) { pointer, width in
@@ -43,7 +43,7 @@ final class BARMemory {
   }
 
   /// Writes naturally aligned pieces of at most 8 bytes.
-  func write(_ bytes: ArraySlice<UInt8>, at offset: Int) {
+  package func write(_ bytes: ArraySlice<UInt8>, at offset: Int) {
     var rest = bytes
     unsafe forEachPiece(at: offset, count: bytes.count) { pointer, width in
       var value: UInt64 = 0

@@ -10,18 +10,8 @@ struct FunctionBus: DeviceBus {
 
   private var function: FunctionState { device.function }
 
-  var isMaster: Bool {
-    function.config.word(at: PCIRegister.command) & PCIRegister.commandMaster != 0
-      && function.powerState == 0
-  }
-
-  var messages: MessageKind? {
-    switch device.interrupts.mode {
-    case .none, .intx: nil
-    case .msi: .msi
-    case .msix: .msix
-    }
-  }
+  var isMaster: Bool { function.isMaster }
+  var messages: MessageKind? { device.messages }
 
   // MARK: Memory
 
@@ -51,28 +41,16 @@ struct FunctionBus: DeviceBus {
   }
 
   func readBAR(_ bar: Int, at offset: UInt64, count: Int) -> [UInt8]? {
-    guard let memory = plainMemory(bar, at: offset, count: count) else { return nil }
+    guard let memory = function.plainMemory(bar, at: offset, count: count) else { return nil }
     return memory.read(at: Int(offset), count: count)
   }
 
   func writeBAR(_ bar: Int, at offset: UInt64, _ bytes: [UInt8]) -> Bool {
-    guard let memory = plainMemory(bar, at: offset, count: bytes.count) else { return false }
+    guard let memory = function.plainMemory(bar, at: offset, count: bytes.count) else {
+      return false
+    }
     memory.write(bytes[...], at: Int(offset))
     return true
-  }
-
-  private func plainMemory(_ index: Int, at offset: UInt64, count: Int) -> BARMemory? {
-    guard let bar = function.description.bar(index), bar.kind != .io, offset <= bar.size,
-      UInt64(count) <= bar.size - offset,
-      function.model?.registers.allSatisfy({ area in
-        area.bar != index || !area.bytes.overlaps(offset..<offset + UInt64(count))
-      }) ?? true
-    else { return nil }
-    do throws(Errno) {
-      return try function.memory(bar)
-    } catch {
-      return nil
-    }
   }
 
   // MARK: Interrupts
@@ -82,39 +60,9 @@ struct FunctionBus: DeviceBus {
     device.interruptLineChanged()
   }
 
-  func send(_ vector: Int) -> MessageOutcome {
-    guard let messages, vector >= 0 else { return .absent }
-    switch messages {
-    case .msi:
-      guard vector < device.interrupts.allocated, device.interrupts.hasTrigger(vector) else {
-        return .absent
-      }
-      guard isMaster, messageMasks & 1 << UInt32(vector % 32) == 0 else { return .masked }
-    case .msix:
-      guard vector < Int(device.interruptCount(Int32(2))) else { return .absent }
-      // The kernel masks the table entry of a vector that has no trigger.
-      guard isMaster, device.interrupts.hasTrigger(vector) else { return .masked }
-    }
-    device.interrupts.signal(vector)
-    return .sent
-  }
+  func send(_ vector: Int) -> MessageOutcome { device.send(vector) }
 
-  func showPending(_ vectors: UInt32) {
-    guard let register = messageMaskRegister else { return }
-    function.config.set(UInt64(vectors), at: register + 4, width: 4)
-  }
-
-  private var messageMasks: UInt32 {
-    messageMaskRegister.map { function.config.long(at: $0) } ?? 0
-  }
-
-  /// The mask bits of MSI, with the pending bits behind them; nil without masking.
-  private var messageMaskRegister: Int? {
-    guard let offset = function.config.capability(StandardCapability.msi) else { return nil }
-    let control = function.config.word(at: offset + 2)
-    guard control & 0x100 != 0 else { return nil }
-    return offset + (control & 0x80 != 0 ? 16 : 12)
-  }
+  func showPending(_ vectors: UInt32) { function.showPending(vectors) }
 }
 
 extension SimulatedHost {

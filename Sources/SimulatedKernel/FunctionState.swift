@@ -1,12 +1,12 @@
-internal import PCI
-internal import SystemPackage
+package import PCI
+package import SystemPackage
 
 /// One function as the simulated hardware and PCI core have it.
-final class FunctionState {
-  let description: HostFunction
+package final class FunctionState {
+  package let description: HostFunction
   let group: GroupState
   /// Config space of the hardware.
-  var config: HostConfigSpace { didSet { sysfsChanges += 1 } }
+  package var config: HostConfigSpace { didSet { sysfsChanges += 1 } }
   /// The bound driver, nil for none.
   var driver: String? { didSet { sysfsChanges += 1 } }
   /// How often something changed that sysfs shows of the function.
@@ -20,7 +20,7 @@ final class FunctionState {
   /// The function does not answer in time after a reset.
   var resetTimesOut = false
   /// The level of the interrupt pin, which the status register shows (bit 3).
-  var isInterruptAsserted = false {
+  package var isInterruptAsserted = false {
     didSet {
       guard isInterruptAsserted != oldValue else { return }
       let status = config.word(at: PCIRegister.status) & ~8
@@ -28,11 +28,11 @@ final class FunctionState {
     }
   }
   /// What acts behind the registers; nil for a function of plain memory.
-  let model: (any SimulatedDevice)?
+  package let model: (any SimulatedDevice)?
   /// The first DMA faults of the function.
   var faults: [DMAFault] = []
   /// How often the function was reset, whatever the method.
-  private(set) var resetCount = 0
+  package private(set) var resetCount = 0
   private var memories: [Int: BARMemory] = [:]
   /// What BARs hold while nobody needs them as memory.
   private var kept: [Int: [(offset: Int, bytes: [UInt8])]] = [:]
@@ -45,13 +45,19 @@ final class FunctionState {
     model = description.makeModel()
   }
 
-  var address: PCIAddress { description.address }
+  /// A function on its own, for who serves it without a simulated kernel.
+  package convenience init(serving description: HostFunction) {
+    let iommu = HostIOMMU(name: description.iommu, kind: .silent)
+    self.init(description, group: GroupState(number: description.group, iommu: iommu))
+  }
+
+  package var address: PCIAddress { description.address }
 
   /// Something changed that sysfs shows and that is not a property here.
   func noteSysfsChange() { sysfsChanges += 1 }
 
   /// The registers behind a BAR that the description has, made on first use.
-  func memory(_ bar: HostBAR) throws(Errno) -> BARMemory {
+  package func memory(_ bar: HostBAR) throws(Errno) -> BARMemory {
     if let memory = memories[bar.index] { return memory }
     let memory = try BARMemory(name: "\(address) BAR \(bar.index)", size: bar.size)
     for page in kept.removeValue(forKey: bar.index) ?? [] {
@@ -62,7 +68,7 @@ final class FunctionState {
   }
 
   /// The D-state in the power management control register, 0 without the capability.
-  var powerState: UInt16 {
+  package var powerState: UInt16 {
     guard let offset = config.capability(StandardCapability.pm) else { return 0 }
     return config.word(at: offset + 4) & 3
   }
@@ -77,7 +83,7 @@ final class FunctionState {
   }
 
   /// Resets the function, with config space saved before and restored after.
-  func reset() {
+  package func reset() {
     loseState()
     if let offset = config.capability(StandardCapability.pm) {
       config.set(UInt64(config.word(at: offset + 4) & ~3), at: offset + 4, width: 2)

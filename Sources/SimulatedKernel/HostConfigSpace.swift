@@ -109,69 +109,69 @@ package struct HostConfigSpace: Sendable, Equatable {
 }
 
 /// Offsets and bits of the header that all functions share (PCI Local Bus 3.0, 6.1).
-enum PCIRegister {
-  static let vendor = 0x00
-  static let device = 0x02
-  static let command = 0x04
-  static let status = 0x06
-  static let revision = 0x08
-  static let cacheLine = 0x0C
-  static let latency = 0x0D
-  static let headerType = 0x0E
-  static let bist = 0x0F
-  static let bar0 = 0x10
-  static let subsystemVendor = 0x2C
-  static let subsystem = 0x2E
-  static let rom = 0x30
-  static let capabilityPointer = 0x34
-  static let interruptLine = 0x3C
-  static let interruptPin = 0x3D
+package enum PCIRegister {
+  package static let vendor = 0x00
+  package static let device = 0x02
+  package static let command = 0x04
+  package static let status = 0x06
+  package static let revision = 0x08
+  package static let cacheLine = 0x0C
+  package static let latency = 0x0D
+  package static let headerType = 0x0E
+  package static let bist = 0x0F
+  package static let bar0 = 0x10
+  package static let subsystemVendor = 0x2C
+  package static let subsystem = 0x2E
+  package static let rom = 0x30
+  package static let capabilityPointer = 0x34
+  package static let interruptLine = 0x3C
+  package static let interruptPin = 0x3D
 
-  static let commandIO: UInt16 = 0x1
-  static let commandMemory: UInt16 = 0x2
-  static let commandMaster: UInt16 = 0x4
-  static let commandInterruptDisable: UInt16 = 0x400
-  static let statusCapabilityList: UInt16 = 0x10
+  package static let commandIO: UInt16 = 0x1
+  package static let commandMemory: UInt16 = 0x2
+  package static let commandMaster: UInt16 = 0x4
+  package static let commandInterruptDisable: UInt16 = 0x400
+  package static let statusCapabilityList: UInt16 = 0x10
 }
 
 /// Identifiers of the standard capabilities that the model looks into.
-enum StandardCapability {
-  static let pm: UInt8 = 0x01
-  static let agp: UInt8 = 0x02
-  static let vpd: UInt8 = 0x03
-  static let msi: UInt8 = 0x05
-  static let pcix: UInt8 = 0x07
-  static let ht: UInt8 = 0x08
-  static let vendor: UInt8 = 0x09
-  static let pcie: UInt8 = 0x10
-  static let msix: UInt8 = 0x11
-  static let sata: UInt8 = 0x12
-  static let af: UInt8 = 0x13
+package enum StandardCapability {
+  package static let pm: UInt8 = 0x01
+  package static let agp: UInt8 = 0x02
+  package static let vpd: UInt8 = 0x03
+  package static let msi: UInt8 = 0x05
+  package static let pcix: UInt8 = 0x07
+  package static let ht: UInt8 = 0x08
+  package static let vendor: UInt8 = 0x09
+  package static let pcie: UInt8 = 0x10
+  package static let msix: UInt8 = 0x11
+  package static let sata: UInt8 = 0x12
+  package static let af: UInt8 = 0x13
 }
 
 /// Identifiers of the extended capabilities that the model looks into.
-enum ExtendedCapability {
-  static let aer: UInt16 = 0x01
-  static let vc: UInt16 = 0x02
-  static let dsn: UInt16 = 0x03
-  static let powerBudget: UInt16 = 0x04
-  static let mfvc: UInt16 = 0x08
-  static let vc9: UInt16 = 0x09
-  static let vendor: UInt16 = 0x0B
-  static let acs: UInt16 = 0x0D
-  static let ari: UInt16 = 0x0E
-  static let ats: UInt16 = 0x0F
-  static let sriov: UInt16 = 0x10
-  static let multicast: UInt16 = 0x12
-  static let pri: UInt16 = 0x13
-  static let resizableBAR: UInt16 = 0x15
-  static let dpa: UInt16 = 0x16
-  static let tph: UInt16 = 0x17
-  static let ltr: UInt16 = 0x18
-  static let secondaryPCIe: UInt16 = 0x19
-  static let pasid: UInt16 = 0x1B
-  static let dpc: UInt16 = 0x1D
-  static let l1Substates: UInt16 = 0x1E
-  static let ptm: UInt16 = 0x1F
-  static let dvsec: UInt16 = 0x23
+package enum ExtendedCapability {
+  package static let aer: UInt16 = 0x01
+  package static let vc: UInt16 = 0x02
+  package static let dsn: UInt16 = 0x03
+  package static let powerBudget: UInt16 = 0x04
+  package static let mfvc: UInt16 = 0x08
+  package static let vc9: UInt16 = 0x09
+  package static let vendor: UInt16 = 0x0B
+  package static let acs: UInt16 = 0x0D
+  package static let ari: UInt16 = 0x0E
+  package static let ats: UInt16 = 0x0F
+  package static let sriov: UInt16 = 0x10
+  package static let multicast: UInt16 = 0x12
+  package static let pri: UInt16 = 0x13
+  package static let resizableBAR: UInt16 = 0x15
+  package static let dpa: UInt16 = 0x16
+  package static let tph: UInt16 = 0x17
+  package static let ltr: UInt16 = 0x18
+  package static let secondaryPCIe: UInt16 = 0x19
+  package static let pasid: UInt16 = 0x1B
+  package static let dpc: UInt16 = 0x1D
+  package static let l1Substates: UInt16 = 0x1E
+  package static let ptm: UInt16 = 0x1F
+  package static let dvsec: UInt16 = 0x23
 }

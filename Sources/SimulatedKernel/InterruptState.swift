@@ -5,20 +5,20 @@ internal import SystemPackage
 /// The eventfds of one device and which interrupt mode is on (section 9 of the contract).
 ///
 /// Each eventfd is a duplicate, so it lives until it is replaced whatever the user closes.
-struct InterruptState {
-  enum Mode: Equatable {
+package struct InterruptState {
+  package enum Mode: Equatable {
     case none
     case intx
     case msi
     case msix
   }
 
-  private(set) var mode = Mode.none
+  package private(set) var mode = Mode.none
   /// How many vectors were allocated when MSI or MSI-X was enabled.
   private(set) var allocated = 0
   private var triggers: [Int: Int32] = [:]
   /// The eventfd that unmasks INTx when signalled.
-  private(set) var unmask: Int32?
+  package private(set) var unmask: Int32?
   /// The user's number of it.
   private(set) var unmaskOrigin: Int32?
   /// INTx is masked: by the kernel after a signal, or by the user.
@@ -30,6 +30,8 @@ struct InterruptState {
   var heldEvents: Int {
     triggers.count + [unmask, error, request].count { $0 != nil }
   }
+
+  package init() {}
 
   // MARK: One mode at a time
 
@@ -57,7 +59,7 @@ struct InterruptState {
   }
 
   /// Lets everything go, as the last close does.
-  mutating func disableAll() {
+  package mutating func disableAll() {
     disable()
     setError(nil)
     setRequest(nil)

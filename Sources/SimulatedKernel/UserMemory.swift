@@ -1,13 +1,13 @@
 internal import CLinux
 internal import Glibc
-internal import SystemPackage
+package import SystemPackage
 
 /// The caller's memory: the one place where the model follows an address that the caller gave.
 ///
 /// Each copy checks the address as the kernel does and throws `EFAULT` for a bad one.
-enum UserMemory {
+package enum UserMemory {
   /// Copies bytes in from a user address.
-  static func bytes(at address: UInt64, count: Int) throws(Errno) -> [UInt8] {
+  package static func bytes(at address: UInt64, count: Int) throws(Errno) -> [UInt8] {
     guard count > 0 else { return [] }
     var result: Int32 = 0
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
@@ -20,7 +20,7 @@ enum UserMemory {
   }
 
   /// Copies bytes out to a user address.
-  static func write(_ bytes: [UInt8], to address: UInt64) throws(Errno) {
+  package static func write(_ bytes: [UInt8], to address: UInt64) throws(Errno) {
     guard !bytes.isEmpty else { return }
     let result = unsafe bytes.withUnsafeBytes { buffer in
       guard let base = buffer.baseAddress else { return Int32(0) }

@@ -138,20 +138,6 @@ final class VFIODevice {
   /// `isMemoryReachable` depends on.
   func updateMappings() { mappings.setReachable(isMemoryReachable) }
 
-  // MARK: Interrupt lines
-
-  /// The host's line changed: delivers what INTx lets through.
-  func interruptLineChanged() {
-    guard function.isInterruptAsserted else { return }
-    interrupts.raiseINTx(isDisabled: config?.disablesInterrupt ?? true)
-  }
-
-  /// Unmasks INTx, by call or by eventfd.
-  func unmaskINTx() {
-    interrupts.unmaskINTx(
-      isAsserted: function.isInterruptAsserted, isDisabled: config?.disablesInterrupt ?? true)
-  }
-
   /// A fatal or non-fatal error was reported by the function.
   func signalError() {
     if let event = interrupts.error { EventDescriptor.signal(event) }

@@ -46,67 +46,10 @@ extension VFIODeviceFile {
     let data = try argument.bytes(at: fixed, count: count * width)
     let order = InterruptOrder(
       start: Int(header.start), count: count, data: InterruptOrder.Data(width: width, bytes: data))
-    return try perform(order, index: Int32(header.index), action: header.flags & 0x38, on: host)
-  }
-
-  private func perform(
-    _ order: InterruptOrder, index: Int32, action: UInt32, on host: SimulatedHost
-  ) throws(Errno) -> Int32 {
-    switch (index, Int32(action)) {
-    case (VFIO_PCI_INTX_IRQ_INDEX, VFIO_IRQ_SET_ACTION_MASK): try device.maskINTx(order)
-    case (VFIO_PCI_INTX_IRQ_INDEX, VFIO_IRQ_SET_ACTION_UNMASK):
-      try device.unmaskINTx(order, on: host)
-    case (VFIO_PCI_INTX_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER): try device.triggerINTx(order)
-    case (VFIO_PCI_MSI_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER):
-      return try device.triggerMessages(order, .msi)
-    case (VFIO_PCI_MSIX_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER):
-      return try device.triggerMessages(order, .msix)
-    case (VFIO_PCI_ERR_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER):
-      try device.triggerSingle(order, current: device.interrupts.error) {
-        device.interrupts.setError($0)
-      }
-    case (VFIO_PCI_REQ_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER):
-      try device.triggerSingle(order, current: device.interrupts.request) {
-        device.interrupts.setRequest($0)
-      }
-    default: throw .enotty
-    }
-    return 0
-  }
-}
-
-/// The part of a `VFIO_DEVICE_SET_IRQS` that says which vectors and with what.
-struct InterruptOrder {
-  enum Data {
-    case none
-    case switches([Bool])
-    case events([Int32])
-
-    /// Elements of 0, 1 or 4 bytes.
-    init(width: Int, bytes: [UInt8]) {
-      switch width {
-      case 0: self = .none
-      case 1: self = .switches(bytes.map { $0 != 0 })
-      default:
-        self = .events(
-          stride(from: 0, to: bytes.count, by: 4).map {
-            UserMemory.value(Int32.self, from: bytes[$0..<$0 + 4])
-          })
-      }
-    }
-  }
-
-  var start: Int
-  var count: Int
-  var data: Data
-
-  /// Whether an order without events acts on the vector at a place.
-  func acts(at place: Int) -> Bool {
-    switch data {
-    case .none: true
-    case .switches(let switches): switches[place]
-    case .events: false
-    }
+    let result = try device.setInterrupts(
+      order, index: Int32(header.index), action: header.flags & 0x38)
+    if device.interrupts.unmask != nil { host.hasNewWatchedEvent = true }
+    return result
   }
 }
 

@@ -197,12 +197,12 @@ extension VFIODeviceFile {
 extension HostBAR {
   /// A memory BAR of a page or more can be mapped, unless all of it is registers of a model; a
   /// smaller one shares its page with others.
-  var isMappable: Bool { kind != .io && size >= 4096 && sparseAreas != [] }
+  package var isMappable: Bool { kind != .io && size >= 4096 && sparseAreas != [] }
 }
 
 extension FunctionState {
   /// The BAR and bytes of the MSI-X table, nil without one.
-  var messageTable: (bar: Int, range: Range<Int>)? {
+  package var messageTable: (bar: Int, range: Range<Int>)? {
     guard let offset = config.capability(StandardCapability.msix) else { return nil }
     let entries = Int(config.word(at: offset + 2) & 0x7FF) + 1
     let table = config.long(at: offset + 4)

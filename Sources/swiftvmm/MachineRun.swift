@@ -76,7 +76,7 @@ struct MachineRun {
   @VMMain private func serve(
     _ service: MonitorService, _ device: CharacterDevice, _ machine: Machine
   ) throws(RunFailure) -> MonitorServer {
-    do throws(MonitorError) {
+    do throws(UnixListenerError) {
       return try MonitorServer(service, at: device.endpoint, controlling: machine)
     } catch {
       let lines = error.description.split(separator: "\n").map(String.init)

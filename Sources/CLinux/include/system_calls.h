@@ -70,6 +70,16 @@ int clinux_fork(void);
 int64_t clinux_wall_clock_microseconds(void);
 /// Monotonic time in nanoseconds.
 int64_t clinux_monotonic_nanoseconds(void);
+/// Reads from a stream socket without waiting, and takes over at most `capacity` descriptors that come with
+/// the bytes; `is_cut` tells that there were more, which are closed.
+int64_t clinux_receive(int socket, void *buffer, size_t count, int *descriptors, int capacity,
+                       int *received, int *is_cut);
+/// Writes to a stream socket without waiting or SIGPIPE; up to 16 descriptors go with the first byte.
+int64_t clinux_send(int socket, const void *buffer, size_t count, const int *_Nullable descriptors,
+                    int number);
+/// Keeps SIGINT, SIGTERM and SIGHUP from ending the program; gives a descriptor that is readable once one
+/// has come.
+int clinux_end_signals(void);
 #pragma clang assume_nonnull end
 
 /// Reads and writes of 1, 2, 4 or 8 bytes that the compiler neither splits, joins nor drops.

@@ -1,7 +1,7 @@
 package import SystemPackage
 
-/// Why a monitor could not be reached at its address.
-package enum MonitorError: Error, Sendable, Equatable {
+/// Why nobody can be listened for at the path of a UNIX socket.
+package enum UnixListenerError: Error, Sendable, Equatable {
   /// The address of a UNIX socket has room for `limit` bytes, the final zero included.
   case pathTooLong(path: String, limit: Int)
 
@@ -13,7 +13,7 @@ package enum MonitorError: Error, Sendable, Equatable {
   case listen(path: String, Errno)
 }
 
-extension MonitorError: CustomStringConvertible {
+extension UnixListenerError: CustomStringConvertible {
   /// QEMU's sentence.
   package var description: String {
     switch self {

@@ -1,18 +1,46 @@
 internal import CLinux
 internal import HostKernel
-internal import SystemPackage
+package import SystemPackage
+
+/// A function whose interrupts go to the eventfds of its user, whoever serves it.
+package protocol InterruptSource: AnyObject {
+  var function: FunctionState { get }
+  var interrupts: InterruptState { get set }
+  /// 0 for none, 1 to 4 for INTA to INTD, as the user sees it.
+  var interruptPin: UInt8 { get }
+  /// Bit 10 of the command register as the user sees it.
+  var disablesInterrupt: Bool { get }
+  /// Whether vectors beyond those that enabled MSI or MSI-X can be added while it is on.
+  func takesMoreVectors(_ mode: InterruptState.Mode) -> Bool
+}
 
 /// What `VFIO_DEVICE_SET_IRQS` does to each kind of interrupt (9.3 to 9.6 of the contract).
-extension VFIODevice {
-  /// Vectors can be added while MSI-X is on; a function without MSI-X says no.
-  var hasDynamicVectors: Bool {
-    function.description.hasDynamicMSIX
-      && function.config.capability(StandardCapability.msix) != nil
+extension InterruptSource {
+  /// Carries an order out. Gives 0, or how many vectors could be had when there were too few.
+  package func setInterrupts(
+    _ order: InterruptOrder, index: Int32, action: UInt32
+  ) throws(Errno) -> Int32 {
+    switch (index, Int32(action)) {
+    case (VFIO_PCI_INTX_IRQ_INDEX, VFIO_IRQ_SET_ACTION_MASK): try maskINTx(order)
+    case (VFIO_PCI_INTX_IRQ_INDEX, VFIO_IRQ_SET_ACTION_UNMASK): try unmaskINTx(order)
+    case (VFIO_PCI_INTX_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER): try triggerINTx(order)
+    case (VFIO_PCI_MSI_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER):
+      return try triggerMessages(order, .msi)
+    case (VFIO_PCI_MSIX_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER):
+      return try triggerMessages(order, .msix)
+    case (VFIO_PCI_ERR_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER):
+      try triggerSingle(order, current: interrupts.error) { interrupts.setError($0) }
+    case (VFIO_PCI_REQ_IRQ_INDEX, VFIO_IRQ_SET_ACTION_TRIGGER):
+      try triggerSingle(order, current: interrupts.request) { interrupts.setRequest($0) }
+    default: throw .enotty
+    }
+    return 0
   }
 
-  func interruptCount(_ index: Int32) -> UInt32 {
+  /// How many interrupts an index has.
+  package func interruptCount(_ index: Int32) -> UInt32 {
     switch index {
-    case VFIO_PCI_INTX_IRQ_INDEX: return (config?.interruptPin ?? 0) == 0 ? 0 : 1
+    case VFIO_PCI_INTX_IRQ_INDEX: return interruptPin == 0 ? 0 : 1
     case VFIO_PCI_MSI_IRQ_INDEX:
       guard let offset = function.config.capability(StandardCapability.msi) else { return 0 }
       return 1 << UInt32(function.config.word(at: offset + 2) >> 1 & 7)
@@ -27,13 +55,13 @@ extension VFIODevice {
 
   // MARK: INTx
 
-  func maskINTx(_ order: InterruptOrder) throws(Errno) {
+  private func maskINTx(_ order: InterruptOrder) throws(Errno) {
     guard interrupts.mode == .intx, order.start == 0, order.count == 1 else { throw .einval }
     if case .events = order.data { throw .enotty }
     if order.acts(at: 0) { interrupts.maskINTx() }
   }
 
-  func unmaskINTx(_ order: InterruptOrder, on host: SimulatedHost) throws(Errno) {
+  private func unmaskINTx(_ order: InterruptOrder) throws(Errno) {
     guard interrupts.mode == .intx, order.start == 0, order.count == 1 else { throw .einval }
     guard case .events(let events) = order.data else {
       if order.acts(at: 0) { unmaskINTx() }
@@ -48,19 +76,10 @@ extension VFIODevice {
         throw .ebusy
       }
       interrupts.setUnmask(event, from: events[0])
-      host.hasNewWatchedEvent = true
     }
   }
 
-  /// The user closed an eventfd. The kernel listens to one that unmasks only while it is open, unlike
-  /// those that it signals itself, which it holds on to.
-  func eventClosed(_ descriptor: Int32) {
-    guard interrupts.unmaskOrigin == descriptor, let event = interrupts.unmask else { return }
-    if EventDescriptor.drain(event) { unmaskINTx() }
-    interrupts.setUnmask(nil)
-  }
-
-  func triggerINTx(_ order: InterruptOrder) throws(Errno) {
+  private func triggerINTx(_ order: InterruptOrder) throws(Errno) {
     let isOn = interrupts.mode == .intx
     if isOn, case .none = order.data, order.count == 0 {
       interrupts.disable()
@@ -71,7 +90,7 @@ extension VFIODevice {
     }
     guard case .events(let events) = order.data else {
       guard isOn else { throw .einval }
-      if order.acts(at: 0), !(config?.disablesInterrupt ?? true) { interrupts.signal(0) }
+      if order.acts(at: 0), !disablesInterrupt { interrupts.signal(0) }
       return
     }
     let event = events[0] < 0 ? nil : try ProcessDescriptor.duplicate(event: events[0])
@@ -79,14 +98,14 @@ extension VFIODevice {
       interrupts.setTrigger(0, event)
     } else {
       interrupts.enableINTx(event)
-      if config?.disablesInterrupt ?? true { interrupts.maskINTx() }
+      if disablesInterrupt { interrupts.maskINTx() }
     }
     interruptLineChanged()
   }
 
   // MARK: MSI and MSI-X
 
-  func triggerMessages(
+  private func triggerMessages(
     _ order: InterruptOrder, _ mode: InterruptState.Mode
   ) throws(Errno) -> Int32 {
     let isOn = interrupts.mode == mode
@@ -141,8 +160,7 @@ extension VFIODevice {
   private func setVector(_ vector: Int, _ event: Int32) throws(Errno) {
     interrupts.setTrigger(vector, nil)
     guard event >= 0 else { return }
-    let isDynamic = interrupts.mode == .msix && hasDynamicVectors
-    guard vector < interrupts.allocated || isDynamic else { throw .einval }
+    guard vector < interrupts.allocated || takesMoreVectors(interrupts.mode) else { throw .einval }
     interrupts.setTrigger(vector, try ProcessDescriptor.duplicate(event: event))
   }
 
@@ -163,7 +181,7 @@ extension VFIODevice {
 
   // MARK: Error and request
 
-  func triggerSingle(
+  private func triggerSingle(
     _ order: InterruptOrder, current: Int32?, set: (Int32?) -> Void
   ) throws(Errno) {
     switch order.data {
@@ -177,5 +195,67 @@ extension VFIODevice {
       guard let event = events.first, event >= -1 else { throw .einval }
       set(event < 0 ? nil : try ProcessDescriptor.duplicate(event: event))
     }
+  }
+
+  // MARK: Delivery
+
+  /// The interrupt line changed: delivers what INTx lets through.
+  package func interruptLineChanged() {
+    guard function.isInterruptAsserted else { return }
+    interrupts.raiseINTx(isDisabled: disablesInterrupt)
+  }
+
+  /// Unmasks INTx, by call or by eventfd.
+  package func unmaskINTx() {
+    interrupts.unmaskINTx(
+      isAsserted: function.isInterruptAsserted, isDisabled: disablesInterrupt)
+  }
+
+  /// The kind of message interrupts that is enabled, nil for none.
+  package var messages: MessageKind? {
+    switch interrupts.mode {
+    case .none, .intx: nil
+    case .msi: .msi
+    case .msix: .msix
+    }
+  }
+
+  /// Signals the eventfd of a message vector unless something masks it.
+  package func send(_ vector: Int) -> MessageOutcome {
+    guard let messages, vector >= 0 else { return .absent }
+    switch messages {
+    case .msi:
+      guard interrupts.hasTrigger(vector) else { return .absent }
+      guard function.isMaster, function.messageMasks & 1 << UInt32(vector % 32) == 0 else {
+        return .masked
+      }
+    case .msix:
+      guard vector < Int(interruptCount(VFIO_PCI_MSIX_IRQ_INDEX)) else { return .absent }
+      // The table entry of a vector that has no trigger is masked.
+      guard function.isMaster, interrupts.hasTrigger(vector) else { return .masked }
+    }
+    interrupts.signal(vector)
+    return .sent
+  }
+}
+
+extension VFIODevice: InterruptSource {
+  var interruptPin: UInt8 { config?.interruptPin ?? 0 }
+  var disablesInterrupt: Bool { config?.disablesInterrupt ?? true }
+
+  /// Vectors can be added while MSI-X is on; a function without MSI-X says no.
+  var hasDynamicVectors: Bool {
+    function.description.hasDynamicMSIX
+      && function.config.capability(StandardCapability.msix) != nil
+  }
+
+  func takesMoreVectors(_ mode: InterruptState.Mode) -> Bool { mode == .msix && hasDynamicVectors }
+
+  /// The user closed an eventfd. The kernel listens to one that unmasks only while it is open, unlike
+  /// those that it signals itself, which it holds on to.
+  func eventClosed(_ descriptor: Int32) {
+    guard interrupts.unmaskOrigin == descriptor, let event = interrupts.unmask else { return }
+    if EventDescriptor.drain(event) { unmaskINTx() }
+    interrupts.setUnmask(nil)
   }
 }

@@ -2,15 +2,15 @@ internal import Glibc
 internal import SystemPackage
 
 /// A listening UNIX socket; its file goes when it does.
-struct UnixListener: ~Copyable {
-  let descriptor: Int32
+package struct UnixListener: ~Copyable, Sendable {
+  package let descriptor: Int32
   private let path: String
   /// The file at `path`, so that one that another program put there since is left alone.
   private let file: FileIdentity?
 
   /// Binds and listens at `path`. A socket that is there already is taken for one that an earlier
   /// program left, as QEMU does; another kind of file is left alone, which QEMU does not.
-  init(path: String) throws(MonitorError) {
+  package init(path: String) throws(UnixListenerError) {
     var address = sockaddr_un()
     let limit = MemoryLayout.size(ofValue: address.sun_path)
     guard path.utf8.count < limit else { throw .pathTooLong(path: path, limit: limit) }
@@ -20,7 +20,7 @@ struct UnixListener: ~Copyable {
     let descriptor = socket(
       AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
     guard descriptor >= 0 else { throw .createSocket(Errno(rawValue: errno)) }
-    do throws(MonitorError) {
+    do throws(UnixListenerError) {
       if FileIdentity(ofSocketAt: path) != nil, unsafe unlink(path) != 0, errno != ENOENT {
         throw .unlink(path: path, Errno(rawValue: errno))
       }
@@ -48,7 +48,7 @@ struct UnixListener: ~Copyable {
   }
 
   /// What became of an attempt to take a client.
-  enum Arrival {
+  package enum Arrival {
     case client(Int32)
 
     /// Nobody is there after all.
@@ -59,7 +59,7 @@ struct UnixListener: ~Copyable {
   }
 
   /// Takes the next client; its descriptor, closed on exec, belongs to the caller.
-  borrowing func accept() -> Arrival {
+  package borrowing func accept() -> Arrival {
     let client = Glibc.accept(descriptor, nil, nil)
     guard client >= 0 else {
       switch errno {
