@@ -386,12 +386,6 @@ private final class PoorKernel: HostKernel {
   func read(
     _ descriptor: Int32, into buffer: inout MutableRawSpan, at offset: UInt64
   ) throws(Errno) -> Int { throw .badFileDescriptor }
-  func read(_ descriptor: Int32, into buffer: inout MutableRawSpan) throws(Errno) -> Int {
-    throw .badFileDescriptor
-  }
-  func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int {
-    throw .badFileDescriptor
-  }
   func write(
     _ descriptor: Int32, from buffer: RawSpan, at offset: UInt64
   ) throws(Errno) -> Int { throw .badFileDescriptor }
