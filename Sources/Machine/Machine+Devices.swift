@@ -72,9 +72,15 @@ extension Machine {
           try attacher.attach(path)
         }
       let place = GuestPlace(slot: slot, on: bus, router: board.interrupts)
-      let function = try PassthroughFunction(
-        device: assigned, options: FunctionOptions(properties), place: place,
-        environment: environment)
+      let function: PassthroughFunction
+      do throws(AssignmentError.Failure) {
+        function = try PassthroughFunction(
+          device: assigned, options: FunctionOptions(properties), place: place,
+          environment: environment)
+      } catch {
+        attacher.detach(assigned)
+        throw error
+      }
       let coordinator = coordinator
       function.onReset = { [unowned coordinator] in coordinator.reset($0) }
       function.onHostError = { [unowned self] _ in note(.deviceError) }

@@ -117,6 +117,11 @@ internal import VFIO
     }
     try openCharacterDevices(configuration)
     try addSerialPorts(configuration)
+    if let qtest = accelerator as? QtestAccelerator {
+      qtest.onMessage = { [unowned memory = board.memory] message in
+        memory.write(message.address, size: 4, value: UInt64(message.data))
+      }
+    }
     if let payload { cpus?.setStartState(payload.cpu) }
 
     let needsNode = configuration.iommufds.contains { $0.descriptor == nil }

@@ -1,7 +1,6 @@
 import CommandLine
 import Hypervisor
 import PCI
-import PCI
 import TestSupport
 import Testing
 

@@ -28,11 +28,11 @@ import Testing
     let arguments = command.arguments
     let start = try #require(arguments.firstIndex(of: "/c/machines/lab/boot"))
     #expect(
-      Array(arguments[start...].prefix(8)) == [
+      Array(arguments[start...].prefix(9)) == [
         "/c/machines/lab/boot", "/cache/root-1", "/cache/kernel-2", "/out",
-        "/c/machines/lab=lab", "/cache/kernel-2=kernel", "/b/swiftvmm=bin/swiftvmm", "--",
+        "/c/machines/lab=lab", "/cache/kernel-2=kernel", "/b/swiftvmm=bin/swiftvmm", "--", "--",
       ])
-    #expect(Array(arguments[(start + 8)...]) == command.qemuArguments)
+    #expect(Array(arguments[(start + 9)...]) == command.qemuArguments)
   }
 
   @Test func theMachineComesBeforeTheLabsOwnDevices() throws {

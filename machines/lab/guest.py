@@ -214,7 +214,8 @@ def run_guest(case, name, program, folder):
             raise Failure(f"{name}: {line}")
     if case.compare_reset:
         keep_resets(f"{folder}/{name}.log", f"{folder}/{name}.resets")
-    return [steady(line) for line in lines]
+    # The chipset's own functions are not the same in both.
+    return [steady(line) for line in lines if not line.startswith("function 0000:00:1f.")]
 
 
 def keep_resets(log, path):
