@@ -102,6 +102,7 @@ import Testing
     let client = try TestSession()
     try client.write(7, 0x04, 0x6, 2)
     let events = (0..<8).map { _ in TestEvent() }
+    defer { withExtendedLifetime(events) {} }
     // QEMU sends as many as one message takes, then the others.
     try client.setEvents(2, events[..<5].map(\.descriptor))
     try client.setEvents(2, start: 5, events[5...].map(\.descriptor))
@@ -213,6 +214,8 @@ import Testing
   @Test func descriptorsComeOnlyWhereTheyBelong() throws {
     let client = try TestSession()
     let event = TestEvent()
+    let memory = TestMemory(4096)
+    defer { withExtendedLifetime((event, memory)) {} }
     let order = pack(UInt32(20), UInt32(0x24), UInt32(2), UInt32(0), UInt32(2))
     #expect(throws: Errno.invalidArgument) {
       try client.call(8, order, descriptors: [event.descriptor])
@@ -226,7 +229,6 @@ import Testing
         2, pack(UInt32(32), UInt32(3), UInt64(0), UInt64(0), UInt64(4096)),
         descriptors: [event.descriptor])
     }
-    let memory = TestMemory(4096)
     #expect(throws: Errno.invalidArgument) { try client.setEvents(2, [memory.descriptor]) }
     // Past the end of its file.
     #expect(throws: Errno.invalidArgument) {

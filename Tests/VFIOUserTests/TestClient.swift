@@ -1,5 +1,7 @@
 import CLinux
 import Glibc
+import HostKernel
+import PCI
 import SimulatedKernel
 import SystemPackage
 
@@ -43,7 +45,6 @@ let versionPayload: [UInt8] =
 final class TestSession {
   let served: ServedFunction
   let session: Session
-  private(set) var lines: [String] = []
 
   /// A session after its version message.
   init(_ address: String = "0000:00:09.0", of file: String = "pasid.yaml") throws {
@@ -87,7 +88,9 @@ final class TestSession {
     try call(10, pack(offset, region, UInt32(count)) + data)
   }
 
-  func setEvents(_ index: UInt32, start: UInt32 = 0, _ events: [Int32], action: UInt32 = 0x20) throws {
+  func setEvents(_ index: UInt32, start: UInt32 = 0, _ events: [Int32], action: UInt32 = 0x20)
+    throws
+  {
     try call(
       8, pack(UInt32(20), 4 | action, index, start, UInt32(events.count)), descriptors: events)
   }
@@ -101,7 +104,17 @@ extension Errno {
 final class TestMemory {
   let descriptor: Int32
 
-  init(_ size: UInt64) { descriptor = unsafe clinux_memfd_create("guest", size) }
+  private let name = "guest-\(UInt64.random(in: 0 ... .max))"
+
+  init(_ size: UInt64) { descriptor = unsafe clinux_memfd_create(name, size) }
+
+  /// How many descriptors of it this process has.
+  var uses: Int {
+    (0..<1024 as Range<Int32>).count { number in
+      let link = try? LinuxKernel().link(at: "/proc/self/fd/\(number)")
+      return link == "/memfd:\(name) (deleted)"
+    }
+  }
   deinit { _ = clinux_close(descriptor) }
 
   func write(_ bytes: [UInt8], at offset: Int) {

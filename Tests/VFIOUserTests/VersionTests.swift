@@ -47,8 +47,8 @@ import Testing
 
   @Test(arguments: [
     "", "[]", "7", "{", "{\"capabilities\":[]}", "{\"capabilities\":{\"max_msg_fds\":\"8\"}}",
-    "{\"capabilities\":{\"max_msg_fds\":-1}}", "{}{}", "{'a':1}",
-    "{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":1}}}}}", "{\"a\":\"\u{1}\"}",
+    "{\"capabilities\":{\"max_msg_fds\":-1}}", "{}{}",
+    "{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":1}}}}}",
     String(repeating: " ", count: 5000) + "{}",
   ])
   func textThatIsNoObjectEndsTheConnection(json: String) throws {
@@ -99,7 +99,7 @@ import Testing
   }
 
   @Test func bridgesAndVirtualFunctionsAreRefused() throws {
-    for (address, part) in [("0000:84:00.0", "bridge"), ("0000:87:10.0", "virtual function")] {
+    for (address, part) in [("0000:84:00.0", "bridge"), ("0000:8a:10.0", "virtual function")] {
       let function = try Hosts.function(address, of: "contract.yaml")
       let error = #expect(throws: ServingError.self) { try ServedFunction(function) { _ in } }
       #expect(error?.description.contains(part) == true)
