@@ -46,7 +46,7 @@ import Testing
       ("", nil),
     ] as [(String, String?)])
   func aNearNameIsOffered(name: String, nearest: String?) {
-    #expect(LabError.nearest(to: name, among: ["errors", "headers", "pasid", "reset-pair"]) == nearest)
+    #expect(LabError.nearest(to: name, among: ["errors", "headers", "reset-pair"]) == nearest)
   }
 
   @Test func theScenariosOfThisCheckoutHaveHeaders() throws {
@@ -54,7 +54,7 @@ import Testing
     #expect(
       names == [
         "contract", "contract-amd", "contract-no-interrupt-remapping", "differential", "errors",
-        "headers", "pasid", "reset-pair",
+        "guests", "headers", "pasid", "reset-pair",
       ])
   }
 
