@@ -54,7 +54,7 @@ let package = Package(
     room("Tracing", ["CLinux", "HostKernel", system]),
     room("PCI"),
     room("SimulatedKernel", ["CLinux", "CYAML", "Tracing", "PCI", "HostKernel", system]),
-    room("VFIOUser", ["CLinux", "CJSON", "PCI", "HostKernel", "SimulatedKernel", system]),
+    room("VFIOUser", ["CJSON", "CLinux", "PCI", "HostKernel", "SimulatedKernel", system]),
     room("VFIO", ["CLinux", "CPCI", "Tracing", "PCI", "HostKernel", system]),
     room("EventLoop", ["CGLib", "HostKernel"]),
     room("Hypervisor", ["CLinux", "Tracing", "HostKernel", system]),
@@ -86,7 +86,9 @@ let package = Package(
     program("swiftvmm-serve", ["CLinux", "VFIOUser", "SimulatedKernel", "PCI", argumentParser]),
     program(
       "swiftvmm-benchmark",
-      ["CTwin", "CLinux", "HostKernel", "PCI", "SimulatedKernel", "Tracing", system]),
+      [
+        "CTwin", "CLinux", "HostKernel", "Hypervisor", "PCI", "SimulatedKernel", "Tracing", system,
+      ]),
 
     .target(
       name: "Contract",

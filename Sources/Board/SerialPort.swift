@@ -23,6 +23,8 @@ package final class SerialPort: MemoryHandler, CharacterReceiver {
   private var scratch: UInt8 = 0
   private var divisor: UInt16 = 0
 
+  /// The last byte received without the queue; it can be read again.
+  private var receiveBuffer: UInt8 = 0
   private var received = SerialFIFO()
   private var unsent = SerialFIFO()
   /// The byte that has left the queue and that the backend had no room for.
@@ -61,6 +63,7 @@ package final class SerialPort: MemoryHandler, CharacterReceiver {
     modemStatus = ModemStatus.carrier | ModemStatus.dataSetReady | ModemStatus.clearToSend
     scratch = 0
     divisor = 12
+    receiveBuffer = 0
     received.removeAll()
     unsent.removeAll()
     shiftRegister = nil
@@ -72,7 +75,7 @@ package final class SerialPort: MemoryHandler, CharacterReceiver {
 
   // MARK: - Registers
 
-  /// A wider access is one to each byte's register.
+  /// A wider access is one to each byte's register; there is nothing beyond the eighth.
   package func read(offset: UInt64, size: Int) -> UInt64 {
     if size == 1 { return UInt64(readRegister(offset)) }
     return PortBytes.read(offset, size) { self.readRegister($0) }
@@ -93,7 +96,7 @@ package final class SerialPort: MemoryHandler, CharacterReceiver {
   private var isLoopedBack: Bool { modemControl & ModemControl.loop != 0 }
 
   private func readRegister(_ offset: UInt64) -> UInt8 {
-    switch offset & 7 {
+    switch offset {
     case 0: return isDivisorLatched ? UInt8(truncatingIfNeeded: divisor) : readReceiveBuffer()
     case 1: return isDivisorLatched ? UInt8(truncatingIfNeeded: divisor >> 8) : interruptEnable
     case 2:
@@ -114,12 +117,13 @@ package final class SerialPort: MemoryHandler, CharacterReceiver {
       }
       return value
     case 6: return isLoopedBack ? loopedModemStatus : modemStatus
-    default: return scratch
+    case 7: return scratch
+    default: return 0xff
     }
   }
 
   private func writeRegister(_ offset: UInt64, _ value: UInt8) {
-    switch offset & 7 {
+    switch offset {
     case 0 where isDivisorLatched: divisor = divisor & 0xff00 | UInt16(value)
     case 0: writeTransmitter(value)
     case 1 where isDivisorLatched: divisor = divisor & 0xff | UInt16(value) << 8
@@ -233,15 +237,18 @@ package final class SerialPort: MemoryHandler, CharacterReceiver {
       lineStatus |= LineStatus.overrun
       // The queue keeps what it has; the single register takes the new byte.
       if isFIFOEnabled { return }
-      received.removeAll()
     }
-    received.append(byte)
     lineStatus |= LineStatus.dataReady
-    if isFIFOEnabled { startTimeout() }
+    if isFIFOEnabled {
+      received.append(byte)
+      startTimeout()
+    } else {
+      receiveBuffer = byte
+    }
   }
 
   private func readReceiveBuffer() -> UInt8 {
-    let byte = received.removeFirst() ?? 0
+    let byte = isFIFOEnabled ? received.removeFirst() ?? 0 : receiveBuffer
     isTimeoutPending = false
     if received.isEmpty {
       lineStatus &= ~(LineStatus.dataReady | LineStatus.breakReceived)

@@ -8,7 +8,8 @@ package import Passthrough
 /// Used under the machine lock.
 package final class GuestPlace: FunctionPlace {
   let slot: PCISlot
-  let bus: PCIBus
+  /// Not held: the bus holds the function, which holds its place.
+  unowned let bus: PCIBus
   private let router: InterruptRouter
   private var observation: RoutingObserver?
 

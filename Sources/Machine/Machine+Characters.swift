@@ -30,6 +30,13 @@ extension Machine {
     }
   }
 
+  package var characterDevices: [CharacterDeviceStatus] {
+    characters.info.map {
+      CharacterDeviceStatus(
+        label: $0.label, filename: $0.filename, isFrontEndOpen: $0.isFrontEndOpen)
+    }
+  }
+
   private func open(
     _ backend: CharacterBackendConfiguration, label: String, option: String
   ) throws(MachineError) {

@@ -131,6 +131,8 @@ internal import VFIO
   isolated deinit {
     cpus?.stop()
     characters.close()
+    // A bus has its functions, and a function knows its bus.
+    for assigned in functions { assigned.place.bus.release(assigned.place.slot) }
   }
 
   private static func makeAccelerator(

@@ -49,6 +49,23 @@ package enum MachineEvent: Sendable, Equatable {
   case deviceUnplugRefused(id: String?)
 }
 
+/// One character device, as QMP's `query-chardev` tells of it.
+package struct CharacterDeviceStatus: Sendable, Equatable {
+  package let label: String
+
+  /// What it is over, for example `pty:/dev/pts/3`.
+  package let filename: String
+
+  /// Whether a device uses it.
+  package let isFrontEndOpen: Bool
+
+  package init(label: String, filename: String, isFrontEndOpen: Bool) {
+    self.label = label
+    self.filename = filename
+    self.isFrontEndOpen = isFrontEndOpen
+  }
+}
+
 /// What a monitor or a test may ask of a machine.
 @VMMain package protocol MachineControl: AnyObject {
   var name: String? { get }
@@ -70,6 +87,9 @@ package enum MachineEvent: Sendable, Equatable {
 
   /// Presses the guest's power button.
   func powerDown()
+
+  /// The character devices there are.
+  var characterDevices: [CharacterDeviceStatus] { get }
 
   /// What a device that is added now may link to.
   var knownDevices: KnownDevices { get }

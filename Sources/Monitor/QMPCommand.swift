@@ -35,6 +35,16 @@ struct QMPCommand: Sendable {
       let state = session.control.runState
       return .object(["status": .string(state.rawValue), "running": .bool(state == .running)])
     },
+    QMPCommand(name: "query-chardev") { (session, arguments) throws(QMPError) in
+      try arguments.finish()
+      return .array(
+        session.control.characterDevices.map { device in
+          .object([
+            "frontend-open": .bool(device.isFrontEndOpen), "filename": .string(device.filename),
+            "label": .string(device.label),
+          ])
+        })
+    },
     QMPCommand(name: "stop") { (session, arguments) throws(QMPError) in
       try arguments.finish()
       session.control.stop()

@@ -4,8 +4,9 @@ internal import Tracing
 
 /// Measures trace points against their twin in C and prints rows of a Markdown table.
 ///
-/// Called by `machines/benchmark`; with a host description as argument it measures the simulated host. Rounds of both sides alternate and the fastest round of each counts,
-/// so that other work on the machine disturbs the ratio least.
+/// Called by `machines/benchmark`; with a host description as argument it measures the simulated host,
+/// with `exits` it measures exits of a guest under KVM. Rounds of both sides alternate and the fastest
+/// round of each counts, so that other work on the machine disturbs the ratio least.
 @main struct Benchmark {
   private static let device = "0000:81:00.0"
   private static let rounds = 25
@@ -24,6 +25,7 @@ internal import Tracing
   }
 
   static func main() throws {
+    if CommandLine.arguments == [CommandLine.arguments[0], "exits"] { return try measureExits() }
     if CommandLine.arguments.count == 2 {
       let benchmark = try SimulatorBenchmark(template: CommandLine.arguments[1])
       let calls = try benchmark.callsPerSecond(rounds: 50)
@@ -67,6 +69,27 @@ internal import Tracing
     row(
       "trace point, on, line formatted and dropped", enabled.nanoseconds - empty.nanoseconds,
       "snprintf of the same line in C", formatTwin.nanoseconds - emptyTwin.nanoseconds)
+  }
+
+  /// Exits per second of processor time, and their ratio to those of a bare loop around `KVM_RUN`.
+  private static func measureExits() throws {
+    for access in ExitBenchmark.Access.allCases {
+      let exits: UInt64 = 5_000
+      var best = UInt64.max
+      var bestTwin = UInt64.max
+      for _ in 0..<60 {
+        best = min(best, try ExitBenchmark.time(access, exits: exits))
+        guard let twin = ExitBenchmark.timeOfTwin(access, exits: exits) else {
+          print("swiftvmm-benchmark: the C twin could not run its guest")
+          exit(1)
+        }
+        bestTwin = min(bestTwin, twin)
+      }
+      func rate(_ time: UInt64) -> Int { Int(Double(exits) / Double(time) * 1e6) }
+      print(
+        "| exits, \(access.name) | \(rate(best)) thousand/s | KVM_RUN in C: \(rate(bestTwin))"
+          + " thousand/s | \(text(Double(bestTwin) / Double(best))) |")
+    }
   }
 
   /// Whether the trace point and its twin print the same bytes.

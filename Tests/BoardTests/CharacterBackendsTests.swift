@@ -389,6 +389,12 @@ private final class PoorKernel: HostKernel {
   func write(
     _ descriptor: Int32, from buffer: RawSpan, at offset: UInt64
   ) throws(Errno) -> Int { throw .badFileDescriptor }
+  func read(_ descriptor: Int32, into buffer: inout MutableRawSpan) throws(Errno) -> Int {
+    throw .badFileDescriptor
+  }
+  func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int {
+    throw .badFileDescriptor
+  }
   func map(_ request: MappingRequest) throws(Errno) -> UInt { throw .noMemory }
   func unmap(address: UInt, length: Int) {}
   func makeEventDescriptor() throws(Errno) -> Int32 { throw .tooManyOpenFiles }

@@ -73,6 +73,14 @@ import Testing
     #expect(port.read(offset: 4, size: 4) == 0x5ab0_600a)
   }
 
+  @Test func thereIsNothingBeyondTheEighthRegister() {
+    #expect(port.read(offset: 7, size: 2) == 0xff00)
+    #expect(port.read(offset: 6, size: 4) == 0xffff_00b0)
+    port.write(offset: 7, size: 2, value: 0x4142)
+    #expect(read(7) == 0x42)
+    #expect(backend.output.isEmpty)
+  }
+
   @Test(
     arguments: [(0x10, 0x00), (0x11, 0x20), (0x12, 0x10), (0x14, 0x40), (0x18, 0x80), (0x1a, 0x90)]
       as [(UInt64, UInt64)])
@@ -165,6 +173,11 @@ import Testing
     #expect(read(5) == 0x61)
     #expect(read(0) == 1)
     #expect(read(5) == 0x60)
+    // The byte stays in its register, the queue's end does not.
+    #expect(read(0) == 1)
+    write(2, 0x01)
+    #expect(read(0) == 0)
+    write(2, 0x00)
     #expect(backend.resumes > 0)
     #expect(backend.send([2]) == 1)
   }

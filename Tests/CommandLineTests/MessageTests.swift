@@ -141,8 +141,8 @@ import Testing
     Complaint(
       "-M", "q35,kernel-irqchip=off",
       is: """
-        -M q35,kernel-irqchip=off: Parameter 'kernel-irqchip' does not accept value 'off'; did \
-        you mean 'on'?
+        -M q35,kernel-irqchip=off: Parameter 'kernel-irqchip' does not accept value 'off'; choose \
+        from 'on', 'split'
         """),
     Complaint(
       "-M", "q35,accel=tcg",
@@ -382,9 +382,15 @@ import Testing
         -vga std: value 'std' is not supported by this version; use 'none'
         """),
     Complaint(
-      "-serial", "stdio",
+      "-serial", "stdio", "-qmp", "stdio",
       is: """
-        -serial stdio: value 'stdio' is not supported by this version; use 'none'
+        -qmp stdio: cannot use stdio by multiple character devices; give one of them a unix: \
+        socket
+        """),
+    Complaint(
+      "-serial", "chardev:c",
+      is: """
+        -serial chardev:c: Chardev 'c' not found; add -chardev DRIVER,id=c before it
         """),
   ])
   func otherMessagesSayWhatToWrite(_ expected: Complaint) {

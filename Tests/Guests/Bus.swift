@@ -11,6 +11,7 @@ enum Bus {
   /// registers that have none.
   static func setUp() {
     openWindow()
+    closeOldRoutes()
     walk(0)
     for function in functions where !function.isBridge { place(function) }
   }
@@ -24,6 +25,14 @@ enum Bus {
       bridge.write32(0x60, 0xB000_0001)
     }
     PCIFunction.window = bridge.read32(0x60) & 0xF000_0000
+  }
+
+  /// Has the pins go to the I/O APIC alone: what an ICH9 routes to the old controller as well, a VMM
+  /// may deliver there only (PIRQ routing, bit 7 turns it off).
+  private static func closeOldRoutes() {
+    let bridge = PCIFunction(bus: 0, device: 31, function: 0)
+    guard bridge.identity == 0x2918_8086 else { return }
+    for register in [UInt32(0x60), 0x68] { bridge.write32(register, 0x8080_8080) }
   }
 
   private static func walk(_ bus: UInt32) {

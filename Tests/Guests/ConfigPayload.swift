@@ -4,7 +4,9 @@ func checkConfig() {
   Report.check(Bus.functions.contains(PCIFunction(bus: 0, device: 0, function: 0)), "host bridge")
   checkAddressPort()
   if PCIFunction.window != 0 { checkWindow() } else { Report.skip("no config window") }
-  let function = Parameters.function ?? Bus.functions.last ?? Bus.functions[0]
+  let function =
+    Parameters.function ?? Bus.functions.first { Driver($0) != nil } ?? Bus.functions.last
+    ?? PCIFunction(bus: 0, device: 0, function: 0)
   Report.check(function.exists, "chosen function is there")
   checkWidths(function)
   checkWrites(function)

@@ -75,5 +75,13 @@ struct InterruptFrame {
 // Fills the interrupt descriptor table with the entries of `start.S` and loads it.
 void loadInterruptTable(void);
 
+// How often each interrupt vector came.
+extern volatile uint32_t interruptCounts[256];
+static inline uint32_t interruptCount(uint32_t vector) { return interruptCounts[vector & 0xFF]; }
+static inline void countInterrupt(uint32_t vector) { interruptCounts[vector & 0xFF]++; }
+static inline void clearInterruptCounts(void) {
+  for (int vector = 0; vector < 256; vector++) interruptCounts[vector] = 0;
+}
+
 // Which payload the link made, by its place in the list of `build`.
 extern const uint32_t chosenPayload;

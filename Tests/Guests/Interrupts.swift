@@ -9,14 +9,12 @@ enum Interrupts {
   /// What the local controller gives for an interrupt that went away.
   private static let spurious: UInt32 = 0xFF
 
-  nonisolated(unsafe) private static var counts: [UInt32] = []
   nonisolated(unsafe) private static var quiet: (() -> Bool)?
   /// Interrupts by pins that no device had asked for, as the end of a level may give.
   nonisolated(unsafe) private(set) static var strays: UInt32 = 0
 
   /// Turns the old controller off and the local one on; all lines of the I/O APIC are masked.
   static func setUp() {
-    counts = Array(repeating: 0, count: 256)
     loadInterruptTable()
     out8(0x21, 0xFF)
     out8(0xA1, 0xFF)
@@ -26,7 +24,8 @@ enum Interrupts {
     allowInterrupts()
   }
 
-  static var lineCount: UInt32 { min(120, readLines(1) >> 16 & 0xFF + 1) }
+  /// Lines of the I/O APIC that have vectors here.
+  static var lineCount: UInt32 { min(48, readLines(1) >> 16 & 0xFF + 1) }
 
   private static func readLines(_ register: UInt32) -> UInt32 {
     store32(lines, register)
@@ -59,39 +58,39 @@ enum Interrupts {
 
   // MARK: Counting
 
-  static func count(_ vector: UInt32) -> UInt32 {
-    forbidInterrupts()
-    defer { allowInterrupts() }
-    return counts[Int(vector & 0xFF)]
-  }
+  static func count(_ vector: UInt32) -> UInt32 { interruptCount(vector) }
 
   /// How many interrupts came by pins.
   static var pinCount: UInt32 {
     var sum: UInt32 = 0
-    for line in 16..<lineCount { sum += count(firstLineVector + line) }
+    for line in UInt32(16)..<48 { sum += count(firstLineVector + line) }
     return sum
   }
 
   static func clearCounts() {
     forbidInterrupts()
-    for index in counts.indices { counts[index] = 0 }
+    clearInterruptCounts()
     allowInterrupts()
   }
 
-  /// Waits until a condition holds, for a bounded while.
+  /// Waits until a condition holds, for some seconds at most.
   static func wait(_ isDone: () -> Bool) -> Bool {
-    for _ in 0..<3_000_000 {
+    let start = timeStamp()
+    while timeStamp() - start < 1 << 33 {
       if isDone() { return true }
       relax()
     }
     return isDone()
   }
 
-  /// Gives an interrupt that should not come the time to come.
-  static func settle() { for _ in 0..<20_000 { relax() } }
+  /// Gives an interrupt that should not come the time to come: milliseconds.
+  static func settle() {
+    let start = timeStamp()
+    while timeStamp() - start < 1 << 23 { relax() }
+  }
 
   static func take(_ vector: UInt32) {
-    if let quiet, !quiet() { strays += 1 } else { counts[Int(vector & 0xFF)] &+= 1 }
+    if let quiet, !quiet() { strays += 1 } else { countInterrupt(vector) }
     if vector != spurious { store32(local + 0xB0, 0) }
   }
 }

@@ -61,7 +61,7 @@ func checkFunctionReset() {
       Report.check(load32(driver.base + 0x58), is: 1, "a transfer is under way")
     }
     function.write16(express + 8, function.read16(express + 8) | 0x8000)
-    for _ in 0..<1_000_000 { relax() }
+    Interrupts.settle()
     Report.check(function.exists, "the function is there after the reset")
     for (base, address) in zip(bases, addresses) { base.address = address }
     typealias Command = PCIFunction.Command

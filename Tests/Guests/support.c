@@ -38,6 +38,7 @@ int posix_memalign(void **result, size_t alignment, size_t count) {
 
 void free(void *block) { (void)block; }
 
+volatile uint32_t interruptCounts[256];
 extern const unsigned char interruptEntries[256][16];
 static struct {
   uint16_t low, segment, kind, high;

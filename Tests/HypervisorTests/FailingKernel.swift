@@ -77,6 +77,16 @@ final class FailingKernel: HostKernel {
     return [0xae01, 0xae41].contains(request) ? note(result) : result
   }
 
+  func read(_ descriptor: Int32, into buffer: inout MutableRawSpan) throws(Errno) -> Int {
+    try call()
+    return try linux.read(descriptor, into: &buffer)
+  }
+
+  func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int {
+    try call()
+    return try linux.write(descriptor, from: buffer)
+  }
+
   func map(_ request: MappingRequest) throws(Errno) -> UInt {
     try call()
     let address = try linux.map(request)

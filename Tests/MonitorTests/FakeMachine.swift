@@ -53,6 +53,8 @@ import Tracing
 
   func powerDown() { requests.append(.powerDown) }
 
+  var characterDevices: [CharacterDeviceStatus] = []
+
   var knownDevices = KnownDevices(buses: ["pcie.0", "rp1"], ids: ["taken"])
 
   func addDevice(_ device: DeviceConfiguration) throws(MachineRefusal) {

@@ -24,6 +24,22 @@ import Tracing
     }
   }
 
+  @Test func characterDevicesAreToldInTheirOrder() {
+    MainLoop.own {
+      let machine = FakeMachine()
+      #expect(
+        makeSession(machine).answers(to: #"{"execute":"query-chardev"}"#) == "{\"return\": []}\r\n")
+      machine.characterDevices = [
+        CharacterDeviceStatus(label: "serial0", filename: "mux", isFrontEndOpen: true),
+        CharacterDeviceStatus(label: "c1", filename: "pty:/dev/pts/3", isFrontEndOpen: false),
+      ]
+      #expect(
+        makeSession(machine).answers(to: #"{"execute":"query-chardev"}"#)
+          == #"{"return": [{"frontend-open": true, "filename": "mux", "label": "serial0"}, "#
+          + #"{"frontend-open": false, "filename": "pty:/dev/pts/3", "label": "c1"}]}"# + "\r\n")
+    }
+  }
+
   @Test func aMachineThatCannotGoOnSaysWhy() {
     MainLoop.own {
       let machine = FakeMachine()
@@ -51,8 +67,8 @@ import Tracing
     }
   }
 
-  @Test func devicesComeByTheirPropertiesAndGoByTheirIds() throws {
-    try MainLoop.own {
+  @Test func devicesComeByTheirPropertiesAndGoByTheirIds() {
+    MainLoop.own {
       let machine = FakeMachine()
       let session = makeSession(machine)
       #expect(

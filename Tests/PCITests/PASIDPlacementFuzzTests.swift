@@ -127,7 +127,12 @@ import Testing
       space.clear()
       Self.fill(&space, using: &generator)
       let place: ExtendedCapabilityPlacement.Place =
-        generator.next() % 2 == 0 ? .auto : .at(Int(generator.next() % 0x1010))
+        switch generator.next() % 8 {
+        case 0...3: .auto
+        case 4: .at(Int(generator.next() % 0x1010))
+        // Where most neighbours are.
+        default: .at(0x100 + Int(generator.next() % 0x100) * 4)
+        }
       let hiding = generator.next() & generator.next()
       var isPlaced = false
       if let fault = Self.fault(space.bytes, at: place, hiding: hiding, isPlaced: &isPlaced) {

@@ -28,14 +28,16 @@ import Tracing
   }
 
   private func bench(
-    _ bars: [String], msix: String? = nil, mapped: Bool = true, smallMapped: Bool = false
+    _ bars: [String], msix: String? = nil, mapped: Bool = true, smallMapped: Bool = false,
+    windows: [ClosedRange<UInt64>]? = nil
   ) throws -> (FunctionBench, Layout) {
     var device = Bench.Device()
     device.bars = bars
     device.msix = msix
     var options = FunctionOptions()
     options.isMappingAllowed = mapped
-    let bench = try FunctionBench(device, options: options, mapsSmallBARs: smallMapped)
+    let bench = try FunctionBench(
+      device, options: options, mapsSmallBARs: smallMapped, windows: windows)
     bench.write(4, 2, 0)
     let layout = Layout()
     bench.memory.register(layout)
@@ -102,6 +104,36 @@ import Tracing
     #expect(layout.take() == ["del fe000000-fe00ffff mmap"])
     bench.write(Bench.pm + 4, 2, 0)
     #expect(layout.take() == ["add fe000000-fe00ffff mmap"])
+  }
+
+  // MARK: - The bus
+
+  @Test func memoryOfTheBoardHidesABAR() throws {
+    let (bench, layout) = try bench(
+      ["index: 0, size: 64K, type: memory-32"], windows: [0 ... .max])
+    bench.memory.add(
+      MemoryRegion(
+        name: "ram", base: 0xfe00_8000, size: 0x1_0000, kind: .ram(hostAddress: 0x10_0000)))
+    _ = layout.take()
+    bench.write(0x10, 4, 0xfe00_0000)
+    bench.write(4, 2, 2)
+    #expect(layout.take() == ["add fe000000-fe007fff mmap"])
+    bench.write(0x10, 4, 0xfe01_0000)
+    #expect(layout.take() == ["del fe000000-fe007fff mmap", "add fe018000-fe01ffff mmap"])
+  }
+
+  @Test func whatIsOutsideTheWindowsIsNotSeen() throws {
+    let (bench, layout) = try bench(
+      ["index: 0, size: 64K, type: memory-32", "index: 2, size: 32, type: io"],
+      windows: [0x1000...0x1fff, 0xfe00_0000...0xfe0f_ffff])
+    bench.write(0x10, 4, 0xfd00_0000)
+    bench.write(0x18, 4, 0x2000)
+    bench.write(4, 2, 3)
+    #expect(layout.take() == [] && bench.ports.flatView.sections.isEmpty)
+    bench.write(0x10, 4, 0xfe0f_0000)
+    bench.write(0x18, 4, 0x1fe0)
+    #expect(layout.take() == ["add fe0f0000-fe0fffff mmap"])
+    #expect(bench.ports.flatView.sections.map(\.start) == [0x1fe0])
   }
 
   // MARK: - Ports

@@ -178,6 +178,12 @@ final class RecordingHost: HostKernel {
   func write(
     _ descriptor: Int32, from buffer: RawSpan, at offset: UInt64
   ) throws(Errno) -> Int { try kernel.write(descriptor, from: buffer, at: offset) }
+  func read(_ descriptor: Int32, into buffer: inout MutableRawSpan) throws(Errno) -> Int {
+    try kernel.read(descriptor, into: &buffer)
+  }
+  func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int {
+    try kernel.write(descriptor, from: buffer)
+  }
   func map(_ request: MappingRequest) throws(Errno) -> UInt {
     // A small BAR's page is any page.
     let page = MappingRequest(descriptor: nil, length: 4096)
@@ -198,6 +204,8 @@ final class BenchPlace: FunctionPlace {
   var current = InterruptRoute(isEnabled: true, gsi: 20)
   var levels: [Bool] = []
   var isOnRootBus = true
+  var memoryRegion: RegionID?
+  var portRegion: RegionID?
 
   func route(ofPin pin: Int) -> InterruptRoute { current }
   func setLine(ofPin pin: Int, level: Bool) { levels.append(level) }
@@ -266,7 +274,7 @@ final class FunctionBench {
     _ device: Device = Device(), options: FunctionOptions = FunctionOptions(),
     hasMessageRoutes: Bool = true, hasResampleIRQFD: Bool = true, isHostTrusted: Bool = false,
     mapsSmallBARs: Bool = false, attachesByGroup: Bool = false, isOnRootBus: Bool = true,
-    isTraced: Bool = false
+    isTraced: Bool = false, windows: [ClosedRange<UInt64>]? = nil
   ) throws {
     tracer = Tracer(to: log)
     let accelerator = RecordingAccelerator(log: log)
@@ -289,6 +297,12 @@ final class FunctionBench {
     coordinator = ResetCoordinator(environment: environment, attacher: attacher)
     if isTraced { tracer.set("vfio*", enabled: true) }
     place.isOnRootBus = isOnRootBus
+    if let windows {
+      let bus = MemoryRegion(
+        name: "bus", base: 0, size: .max, priority: -1, kind: .bus(windows: windows))
+      place.memoryRegion = memory.add(bus)
+      place.portRegion = ports.add(bus)
+    }
     let path = HostDevicePath(path: "/sys/bus/pci/devices/\(Self.name)")
     let device = try attachesByGroup ? attacher.attach(path) : attacher.attach(path, to: object)
     function = try PassthroughFunction(

@@ -20,3 +20,10 @@ uint64_t ctwin_time_format(const char *device, uint64_t calls);
 
 /* Writes the line that ctwin_time_format formats for a value; gives its length as snprintf(3). */
 int ctwin_format(char *line, size_t size, const char *device, uint64_t value);
+
+/* Nanoseconds that the calling thread has had a processor: what others do meanwhile does not count. */
+uint64_t ctwin_thread_time(void);
+
+/* Nanoseconds of thread time for `exits` exits of a real-mode guest, whose code runs at 0x1000 and does nothing but
+ * access a port, or memory that is not there; 0 when KVM cannot run it. */
+uint64_t ctwin_time_exits(const uint8_t *code, size_t size, int is_memory, uint64_t exits);
