@@ -54,7 +54,7 @@ let package = Package(
     room("Tracing", ["CLinux", "HostKernel", system]),
     room("PCI"),
     room("SimulatedKernel", ["CLinux", "CYAML", "Tracing", "PCI", "HostKernel", system]),
-    room("VFIOUser", ["CLinux", "CJSON", "PCI", "HostKernel", "SimulatedKernel", system]),
+    room("VFIOUser", ["CJSON", "CLinux", "PCI", "HostKernel", "SimulatedKernel", system]),
     room("VFIO", ["CLinux", "CPCI", "Tracing", "PCI", "HostKernel", system]),
     room("EventLoop", ["CGLib", "HostKernel"]),
     room("Hypervisor", ["CLinux", "Tracing", "HostKernel", system]),

@@ -20,6 +20,7 @@ extension Lab {
     if boot.isInteractive { session.terminal = Self.terminal() }
     if !machine.served.isEmpty { boot.server = try server(for: request) }
     boot.inputs = programs.map { .init(path: $0.path, name: "bin/\($0.name)") }
+    boot.inputs.append(.init(path: "\(checkout.path)/Tests/Traces", name: "traces"))
     if let runtime = try swiftRuntime() {
       boot.inputs.append(.init(path: runtime, name: "swift"))
       session.environment.append((name: "LD_LIBRARY_PATH", value: "/lab/input/swift"))

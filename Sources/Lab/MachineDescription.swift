@@ -95,7 +95,9 @@ package struct MachineDescription: Equatable, Sendable {
         switch parts[1] {
         case "on": "true"
         case "off": "false"
-        default: "\"\(parts[1])\""
+        case let text where text.hasPrefix("0x"):
+          UInt32(text.dropFirst(2), radix: 16).map { "\($0)" } ?? "\"\(text)\""
+        case let text: "\"\(text)\""
         }
       members.append("\"\(parts[0])\":\(value)")
     }

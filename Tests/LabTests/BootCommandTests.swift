@@ -32,7 +32,22 @@ import Testing
         "/c/machines/lab/boot", "/cache/root-1", "/cache/kernel-2", "/out",
         "/c/machines/lab=lab", "/cache/kernel-2=kernel", "/b/swiftvmm=bin/swiftvmm", "--", "--",
       ])
-    #expect(Array(arguments[(start + 9)...]) == command.qemuArguments)
+    #expect(Array(arguments[(start + 8)...]) == ["--"] + command.qemuArguments)
+  }
+
+  @Test func bootGetsTheServersOfServedFunctions() throws {
+    var command = try command()
+    command.machine = try MachineDescription(
+      parsing: "machine q35\nserve a.yaml 0000:00:06.0\nserve b.yaml 0000:01:00.0 addr=5", file: "x"
+    )
+    command.server = "/b/swiftvmm-serve"
+    let arguments = command.arguments
+    let first = try #require(arguments.firstIndex(of: "/b/swiftvmm-serve"))
+    #expect(
+      Array(arguments[(first - 1)...].prefix(12)) == [
+        "--", "/b/swiftvmm-serve", "/c/machines/a.yaml", "0000:00:06.0", "served-0",
+        "--", "/b/swiftvmm-serve", "/c/machines/b.yaml", "0000:01:00.0", "served-1", "--", "--",
+      ])
   }
 
   @Test func theMachineComesBeforeTheLabsOwnDevices() throws {

@@ -198,6 +198,43 @@ class QTest:
         self.command(f"outw {0xCFC + (offset & 2):#x} {value:#x}")
 
 
+#: The guest's command register in the reset that was recorded in 2023.
+RECORDED_COMMAND = 0x142
+
+
+def record_reset(program, functions, folder, options=()):
+    """Records the trace of one machine reset into FOLDER/reset.log; returns that path.
+
+    `functions` are behind one iommufd at guest addresses 04.0 and up. Their command registers are set
+    through the ports 0xcf8 and 0xcfc, the vfio events switched on, and the machine reset by QMP.
+    """
+    log = f"{folder}/reset.log"
+    sockets = {name: f"{folder}/{name}.socket" for name in ("qmp", "qtest")}
+    for path in (log, *sockets.values()):
+        if os.path.exists(path):
+            os.remove(path)
+    slots = range(4, 4 + len(functions))
+    command = [program, "-machine", "q35", "-accel", "qtest", "-m", "64M", "-S", "-nographic"]
+    command += ["-nodefaults", "-object", "iommufd,id=iommufd0", "-D", log, *options]
+    for slot, function in zip(slots, functions):
+        command += ["-device", f"vfio-pci,host={function},iommufd=iommufd0,addr={slot:02x}.0"]
+    for name, path in sockets.items():
+        command += [f"-{name}", f"unix:{path},server=on,wait=off"]
+    with Program("swiftvmm", command, folder) as running:
+        with Monitor(running, sockets["qmp"], folder) as monitor:
+            with QTest(running, sockets["qtest"]) as guest:
+                for slot in slots:
+                    guest.write_config(slot, 0x04, RECORDED_COMMAND)
+            monitor.execute("trace-event-set-state", name="vfio*", enable=True)
+            monitor.execute("system_reset")
+            monitor.wait_for("RESET")
+            monitor.execute("quit")
+        status = running.wait()
+    if status != 0:
+        raise Failure(f"swiftvmm ended with status {status}, see {folder}/swiftvmm.stderr")
+    return log
+
+
 def run_cases(cases, check, patterns):
     """Runs check(case, folder) for each named case that a pattern takes; prints the reckoning.
 
