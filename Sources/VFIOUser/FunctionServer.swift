@@ -53,7 +53,7 @@ package final class FunctionServer {
       case .client(let client): return client
       case .none: continue
       case .exhausted:
-        report("a client was turned away: this program has no descriptor left")
+        report("no descriptor is left to take a client with: this program ends")
         return nil
       }
     }

@@ -18,7 +18,9 @@ extension ServingError: CustomStringConvertible {
       "\(address) is a bridge: serve a function behind it and give QEMU a pcie-root-port"
     case .virtualFunction(let address, let physical):
       "\(address) is a virtual function of \(physical): serve a function of its own"
-    case .listen(let error): "\(error)"
+    case .listen(.pathTooLong(let path, let limit)):
+      "the socket's path '\(path)' is too long: give one of less than \(limit) bytes"
+    case .listen(let error): "\(error): give a socket in a folder that you may write to"
     }
   }
 }

@@ -12,8 +12,10 @@ struct ServeTool: ParsableCommand {
     abstract: "Serves one function of a host description to a vfio-user client, such as QEMU.",
     discussion: """
       QEMU takes the function with
-        -object memory-backend-memfd,id=m0,size=4G,share=on -machine memory-backend=m0
-        -device '{"driver":"vfio-user-pci","socket":{"type":"unix","path":"SOCKET"}}'
+        -object memory-backend-memfd,id=m0,size=4G,share=on
+        -machine memory-backend=m0
+        -device '{"driver":"vfio-user-pci",
+                  "socket":{"type":"unix","path":"SOCKET"}}'
       """)
 
   @Option(help: "The description file; machines/README.md tells the format.")
@@ -26,16 +28,14 @@ struct ServeTool: ParsableCommand {
   var keep = false
 
   func run() throws {
+    // Before there is a socket whose file would stay.
+    let stop = clinux_end_signals()
     let server: FunctionServer
     do {
+      guard stop >= 0 else { throw Mistake(description: "cannot wait for signals: errno \(-stop)") }
       server = try FunctionServer(try find(), at: socket) { Self.say($0) }
     } catch {
       Self.say("\(error)")
-      throw ExitCode(2)
-    }
-    let stop = clinux_end_signals()
-    guard stop >= 0 else {
-      Self.say("cannot wait for signals: error \(-stop)")
       throw ExitCode(2)
     }
     Self.say("serving \(function) of \(host) at \(socket)", to: STDOUT_FILENO)
