@@ -469,18 +469,31 @@ ABI_NUMBER(KVM_IRQCHIP_IOAPIC, 2);
 ABI_SIZE(kvm_irq_routing, 8);
 ABI_FIELD(kvm_irq_routing, nr, 0);
 ABI_FIELD(kvm_irq_routing, flags, 4);
-ABI_SIZE(kvm_irq_routing_irqchip, 48);
-ABI_FIELD(kvm_irq_routing_irqchip, gsi, 0);
-ABI_FIELD(kvm_irq_routing_irqchip, type, 4);
-ABI_FIELD(kvm_irq_routing_irqchip, irqchip, 16);
-ABI_FIELD(kvm_irq_routing_irqchip, pin, 20);
-ABI_SIZE(kvm_irq_routing_msi, 48);
-ABI_FIELD(kvm_irq_routing_msi, gsi, 0);
-ABI_FIELD(kvm_irq_routing_msi, type, 4);
-ABI_FIELD(kvm_irq_routing_msi, address_lo, 16);
-ABI_FIELD(kvm_irq_routing_msi, address_hi, 20);
-ABI_FIELD(kvm_irq_routing_msi, data, 24);
-ABI_FIELD(kvm_irq_routing_msi, devid, 28);
+#ifdef __LINUX_KVM_H
+// The kernel's structure has both kinds of route in a union.
+ABI_SIZE(kvm_irq_routing_entry, 48);
+ABI_FIELD(kvm_irq_routing_entry, gsi, 0);
+ABI_FIELD(kvm_irq_routing_entry, type, 4);
+ABI_FIELD(kvm_irq_routing_entry, u.irqchip.irqchip, 16);
+ABI_FIELD(kvm_irq_routing_entry, u.irqchip.pin, 20);
+ABI_FIELD(kvm_irq_routing_entry, u.msi.address_lo, 16);
+ABI_FIELD(kvm_irq_routing_entry, u.msi.address_hi, 20);
+ABI_FIELD(kvm_irq_routing_entry, u.msi.data, 24);
+ABI_FIELD(kvm_irq_routing_entry, u.msi.devid, 28);
+#else
+ABI_SIZE(kvm_irq_route_to_pin, 48);
+ABI_FIELD(kvm_irq_route_to_pin, gsi, 0);
+ABI_FIELD(kvm_irq_route_to_pin, type, 4);
+ABI_FIELD(kvm_irq_route_to_pin, irqchip, 16);
+ABI_FIELD(kvm_irq_route_to_pin, pin, 20);
+ABI_SIZE(kvm_irq_route_to_message, 48);
+ABI_FIELD(kvm_irq_route_to_message, gsi, 0);
+ABI_FIELD(kvm_irq_route_to_message, type, 4);
+ABI_FIELD(kvm_irq_route_to_message, address_lo, 16);
+ABI_FIELD(kvm_irq_route_to_message, address_hi, 20);
+ABI_FIELD(kvm_irq_route_to_message, data, 24);
+ABI_FIELD(kvm_irq_route_to_message, devid, 28);
+#endif
 ABI_SIZE(kvm_msi, 32);
 ABI_FIELD(kvm_msi, address_lo, 0);
 ABI_FIELD(kvm_msi, address_hi, 4);

@@ -5,7 +5,7 @@ internal import CLinux
 ///
 /// Pure: the table that the kernel is told of, as a whole, whenever it has changed.
 struct InterruptRoutes {
-  private let pins: [kvm_irq_routing_irqchip]
+  private let pins: [kvm_irq_route_to_pin]
   /// What the pins of an I/O APIC of this process send, by their number; nil for one that sends
   /// nothing, or that KVM shall not send by itself.
   private var pinMessages = [MSIMessage?](repeating: nil, count: InterruptControllerPlace.pinCount)
@@ -28,7 +28,7 @@ struct InterruptRoutes {
     isChanged = hasKernelControllers
   }
 
-  private static var controllerPins: [kvm_irq_routing_irqchip] {
+  private static var controllerPins: [kvm_irq_route_to_pin] {
     let first = (0..<8).map { pin($0, KVM_IRQCHIP_PIC_MASTER, $0) }
     let second = (8..<16).map { pin($0, KVM_IRQCHIP_PIC_SLAVE, $0 - 8) }
     let third = (0..<24).filter { $0 != 2 }.map { pin($0, KVM_IRQCHIP_IOAPIC, $0 == 0 ? 2 : $0) }
@@ -37,8 +37,8 @@ struct InterruptRoutes {
 
   private static func pin(
     _ gsi: UInt32, _ controller: Int32, _ pin: UInt32
-  ) -> kvm_irq_routing_irqchip {
-    var route = kvm_irq_routing_irqchip()
+  ) -> kvm_irq_route_to_pin {
+    var route = kvm_irq_route_to_pin()
     route.gsi = gsi
     route.type = UInt32(KVM_IRQ_ROUTING_IRQCHIP)
     route.irqchip = UInt32(controller)
@@ -105,7 +105,7 @@ struct InterruptRoutes {
     Self.append(kvm_irq_routing(nr: UInt32(count), flags: 0), to: &bytes)
     for pin in pins { Self.append(pin, to: &bytes) }
     for (gsi, message) in usable {
-      var route = kvm_irq_routing_msi()
+      var route = kvm_irq_route_to_message()
       route.gsi = UInt32(gsi)
       route.type = UInt32(KVM_IRQ_ROUTING_MSI)
       route.address_lo = UInt32(truncatingIfNeeded: message.address)

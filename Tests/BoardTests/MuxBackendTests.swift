@@ -1,7 +1,7 @@
 import Board
 import Testing
 
-@Suite struct MuxBackendTests {
+@Suite final class MuxBackendTests {
   private final class Log {
     var quits = 0
     var saves = 0
@@ -23,6 +23,8 @@ import Testing
     ports[0].attach(first)
     ports[1].attach(second)
   }
+
+  deinit { mux.close() }
 
   private func type(_ text: String) { base.send(Array(text.utf8)) }
 
@@ -102,6 +104,7 @@ import Testing
   @Test func anotherEscapeKeyCanBeChosen() {
     let other = RecordingBackend()
     let mux = MuxBackend(over: other, escape: 0x14, commands: MuxCommands(quit: {}))
+    defer { mux.close() }
     let port = mux.makePort()
     port.attach(first)
     other.send([0x01, 0x14, 0x68])

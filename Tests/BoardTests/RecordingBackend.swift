@@ -6,7 +6,8 @@ final class RecordingBackend: CharacterBackend {
   var output: [UInt8] = []
   var room = Int.max
   var resumes = 0
-  private var receiver: (any CharacterReceiver)?
+  /// Not kept alive: tests hold the device.
+  private weak var receiver: (any CharacterReceiver)?
 
   let filename = "test"
 

@@ -47,12 +47,12 @@ struct kvm_irq_routing {
   // Followed by this many routes.
   uint32_t nr, flags;
 };
-struct kvm_irq_routing_irqchip {
+struct kvm_irq_route_to_pin {
   uint32_t gsi, type, flags, pad;
   uint32_t irqchip, pin;
   uint32_t reserved[6];
 };
-struct kvm_irq_routing_msi {
+struct kvm_irq_route_to_message {
   uint32_t gsi, type, flags, pad;
   uint32_t address_lo, address_hi, data, devid;
   uint32_t reserved[4];
