@@ -68,17 +68,19 @@ import Testing
     }
   }
 
-  /// In a process of its own, since other tests open and close descriptors meanwhile.
-  @Test func theProcessHasAsManyDescriptorsAfterAMachineAsBefore() async {
+  /// In a process of its own, since other tests open and close descriptors meanwhile. The runtime
+  /// may close one of its own there, such as the main queue's, so what vanishes is not looked at.
+  @Test func aMachineLeavesNoFileOpenThatWasNotBefore() async {
     await #expect(processExitsWith: .success) {
       try MainLoop.own {
         for (name, arguments) in FaultTests.cases {
           let host = try Checkout.host(name)
-          let before = try openDescriptorCount()
+          let before = try openFiles()
           if let machine = try? SimulatedMachine(arguments, on: SimulatedKernel(host)) {
             _ = machine.traceReset()
           }
-          #expect(try openDescriptorCount() == before, "\(name) \(arguments)")
+          let left = try openFiles().subtracting(before)
+          #expect(left.isEmpty, "\(name) \(arguments)")
         }
       }
     }

@@ -99,7 +99,11 @@ enum Checkout {
   }
 }
 
-/// Descriptors that this process has open.
-func openDescriptorCount() throws -> Int {
-  try LinuxKernel().entries(of: "/proc/self/fd").count
+/// What this process has open: each descriptor's number with its target in `/proc/self/fd`.
+func openFiles() throws -> Set<String> {
+  let kernel = LinuxKernel()
+  return Set(
+    try kernel.entries(of: "/proc/self/fd").compactMap { number in
+      (try? kernel.link(at: "/proc/self/fd/\(number)")).map { "\(number) \($0)" }
+    })
 }
