@@ -63,13 +63,12 @@ let package = Package(
     room("Boot", ["HostKernel", "Hypervisor", system]),
     room("VirtualIOMMU", ["PCI"]),
     room("Board", ["CLinux", "PCI", "HostKernel", "Hypervisor", system]),
-    room("CommandLine", ["Tracing", "PCI", "Hypervisor"]),
+    room("CommandLine", ["Tracing", "PCI", "Hypervisor", "VirtualIOMMU"]),
     room(
       "Machine",
       [
         "Tracing", "PCI", "HostKernel", "VFIO", "EventLoop", "Hypervisor", "Passthrough", "Board",
-        "Boot",
-        "CommandLine", system,
+        "Boot", "VirtualIOMMU", "CommandLine", system,
       ]),
     room("Monitor", ["CJSON", "Tracing", "EventLoop", "CommandLine", "Machine", system]),
     room("TraceComparison"),
@@ -123,10 +122,15 @@ let package = Package(
     tests("BootTests", ["Boot", "Hypervisor", "HostKernel", "TestSupport", system]),
     tests("VirtualIOMMUTests", ["VirtualIOMMU", "PCI", "TestSupport"]),
     tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", "TestSupport", system]),
-    tests("CommandLineTests", ["CommandLine", "Tracing", "PCI", "Hypervisor", "TestSupport"]),
+    tests(
+      "CommandLineTests",
+      ["CommandLine", "Tracing", "PCI", "Hypervisor", "VirtualIOMMU", "TestSupport"]),
     tests(
       "MachineTests",
-      ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", "PCI", system]),
+      [
+        "Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", "PCI",
+        "VirtualIOMMU", system,
+      ]),
     tests(
       "MonitorTests", ["Monitor", "CommandLine", "EventLoop", "Machine", "Tracing", "TestSupport"]),
     tests("TraceComparisonTests", ["TraceComparison", "TestSupport"]),
