@@ -68,10 +68,12 @@ let package = Package(
       "Machine",
       [
         "Tracing", "PCI", "HostKernel", "VFIO", "EventLoop", "Hypervisor", "Passthrough", "Board",
-        "Boot",
+        "Boot", "VirtualIOMMU",
         "CommandLine", system,
       ]),
-    room("Monitor", ["CJSON", "Tracing", "EventLoop", "CommandLine", "Machine", system]),
+    room(
+      "Monitor",
+      ["CJSON", "Tracing", "EventLoop", "VirtualIOMMU", "CommandLine", "Machine", system]),
     room("TraceComparison"),
     room("Lab"),
 
@@ -128,7 +130,10 @@ let package = Package(
       "MachineTests",
       ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", "PCI", system]),
     tests(
-      "MonitorTests", ["Monitor", "CommandLine", "EventLoop", "Machine", "Tracing", "TestSupport"]),
+      "MonitorTests",
+      [
+        "Monitor", "CommandLine", "EventLoop", "Machine", "Tracing", "VirtualIOMMU", "TestSupport",
+      ]),
     tests("TraceComparisonTests", ["TraceComparison", "TestSupport"]),
     tests("LabTests", ["Lab"]),
   ],
