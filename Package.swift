@@ -70,7 +70,9 @@ let package = Package(
         "Tracing", "PCI", "HostKernel", "VFIO", "EventLoop", "Hypervisor", "Passthrough", "Board",
         "Boot", "VirtualIOMMU", "CommandLine", system,
       ]),
-    room("Monitor", ["CJSON", "Tracing", "EventLoop", "CommandLine", "Machine", system]),
+    room(
+      "Monitor",
+      ["CJSON", "Tracing", "EventLoop", "VirtualIOMMU", "CommandLine", "Machine", system]),
     room("TraceComparison"),
     room("Lab"),
 
@@ -132,7 +134,10 @@ let package = Package(
         "VirtualIOMMU", system,
       ]),
     tests(
-      "MonitorTests", ["Monitor", "CommandLine", "EventLoop", "Machine", "Tracing", "TestSupport"]),
+      "MonitorTests",
+      [
+        "Monitor", "CommandLine", "EventLoop", "Machine", "Tracing", "VirtualIOMMU", "TestSupport",
+      ]),
     tests("TraceComparisonTests", ["TraceComparison", "TestSupport"]),
     tests("LabTests", ["Lab"]),
   ],
