@@ -58,10 +58,13 @@ let package = Package(
     room("VFIO", ["CLinux", "CPCI", "Tracing", "PCI", "HostKernel", system]),
     room("EventLoop", ["CGLib", "HostKernel"]),
     room("Hypervisor", ["CLinux", "Tracing", "HostKernel", system]),
-    room(
-      "Passthrough", ["CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor", system]),
-    room("Boot", ["HostKernel", "Hypervisor", system]),
     room("VirtualIOMMU", ["PCI"]),
+    room(
+      "Passthrough",
+      [
+        "CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor", "VirtualIOMMU", system,
+      ]),
+    room("Boot", ["HostKernel", "Hypervisor", system]),
     room("Board", ["CLinux", "PCI", "HostKernel", "Hypervisor", system]),
     room("CommandLine", ["Tracing", "PCI", "Hypervisor", "VirtualIOMMU"]),
     room(
@@ -118,8 +121,8 @@ let package = Package(
     tests(
       "PassthroughTests",
       [
-        "Passthrough", "VFIO", "SimulatedKernel", "Hypervisor", "CLinux", "HostKernel", "Tracing",
-        "PCI", "TestSupport", system,
+        "Passthrough", "VFIO", "SimulatedKernel", "Hypervisor", "VirtualIOMMU", "CLinux",
+        "HostKernel", "Tracing", "PCI", "TestSupport", system,
       ]),
     tests("BootTests", ["Boot", "Hypervisor", "HostKernel", "TestSupport", system]),
     tests("VirtualIOMMUTests", ["VirtualIOMMU", "PCI", "TestSupport"]),
