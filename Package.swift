@@ -68,8 +68,7 @@ let package = Package(
       "Machine",
       [
         "Tracing", "PCI", "HostKernel", "VFIO", "EventLoop", "Hypervisor", "Passthrough", "Board",
-        "Boot",
-        "CommandLine", system,
+        "Boot", "VirtualIOMMU", "CommandLine", system,
       ]),
     room("Monitor", ["CJSON", "Tracing", "EventLoop", "CommandLine", "Machine", system]),
     room("TraceComparison"),
