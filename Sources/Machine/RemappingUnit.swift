@@ -1,5 +1,6 @@
 internal import Board
 internal import Hypervisor
+internal import PCI
 internal import VirtualIOMMU
 
 /// The vIOMMU's registers in the guest's memory: guest accesses go to the register file, and what they
@@ -60,5 +61,17 @@ final class RemappingUnit: MemoryHandler {
       case .message(let address, let data): board.signalMessage(address, data)
       }
     }
+  }
+}
+
+extension DMARTable {
+  /// The table for what is on the board's root bus now.
+  init(_ values: VIOMMUValues, on board: Q35Board) {
+    self.init(
+      values,
+      scopes: board.rootBus.attached.map { place, function in
+        Scope(
+          function is any PCIBridge ? .bridge : .endpoint, PCIAddress(bus: 0, devfn: place.devfn))
+      })
   }
 }
