@@ -73,7 +73,9 @@ let package = Package(
       ]),
     room(
       "Monitor",
-      ["CJSON", "Tracing", "EventLoop", "VirtualIOMMU", "CommandLine", "Machine", system]),
+      [
+        "CJSON", "Tracing", "EventLoop", "VirtualIOMMU", "Board", "CommandLine", "Machine", system,
+      ]),
     room("TraceComparison"),
     room("Lab"),
 
@@ -132,7 +134,8 @@ let package = Package(
     tests(
       "MonitorTests",
       [
-        "Monitor", "CommandLine", "EventLoop", "Machine", "Tracing", "VirtualIOMMU", "TestSupport",
+        "Monitor", "Board", "CommandLine", "EventLoop", "HostKernel", "Machine", "Tracing",
+        "VirtualIOMMU", "TestSupport",
       ]),
     tests("TraceComparisonTests", ["TraceComparison", "TestSupport"]),
     tests("LabTests", ["Lab"]),
