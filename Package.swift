@@ -126,7 +126,10 @@ let package = Package(
     tests("CommandLineTests", ["CommandLine", "Tracing", "PCI", "Hypervisor", "TestSupport"]),
     tests(
       "MachineTests",
-      ["Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", "PCI", system]),
+      [
+        "Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", "PCI",
+        "VirtualIOMMU", system,
+      ]),
     tests(
       "MonitorTests", ["Monitor", "CommandLine", "EventLoop", "Machine", "Tracing", "TestSupport"]),
     tests("TraceComparisonTests", ["TraceComparison", "TestSupport"]),
