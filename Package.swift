@@ -58,20 +58,24 @@ let package = Package(
     room("VFIO", ["CLinux", "CPCI", "Tracing", "PCI", "HostKernel", system]),
     room("EventLoop", ["CGLib", "HostKernel"]),
     room("Hypervisor", ["CLinux", "Tracing", "HostKernel", system]),
-    room(
-      "Passthrough", ["CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor", system]),
-    room("Boot", ["HostKernel", "Hypervisor", system]),
     room("VirtualIOMMU", ["PCI"]),
+    room(
+      "Passthrough",
+      [
+        "CLinux", "Tracing", "PCI", "HostKernel", "VFIO", "Hypervisor", "VirtualIOMMU", system,
+      ]),
+    room("Boot", ["HostKernel", "Hypervisor", system]),
     room("Board", ["CLinux", "PCI", "HostKernel", "Hypervisor", system]),
-    room("CommandLine", ["Tracing", "PCI", "Hypervisor"]),
+    room("CommandLine", ["Tracing", "PCI", "Hypervisor", "VirtualIOMMU"]),
     room(
       "Machine",
       [
         "Tracing", "PCI", "HostKernel", "VFIO", "EventLoop", "Hypervisor", "Passthrough", "Board",
-        "Boot",
-        "CommandLine", system,
+        "Boot", "VirtualIOMMU", "CommandLine", system,
       ]),
-    room("Monitor", ["CJSON", "Tracing", "EventLoop", "CommandLine", "Machine", system]),
+    room(
+      "Monitor",
+      ["CJSON", "Tracing", "EventLoop", "VirtualIOMMU", "CommandLine", "Machine", system]),
     room("TraceComparison"),
     room("Lab"),
 
@@ -117,13 +121,15 @@ let package = Package(
     tests(
       "PassthroughTests",
       [
-        "Passthrough", "VFIO", "SimulatedKernel", "Hypervisor", "CLinux", "HostKernel", "Tracing",
-        "PCI", "TestSupport", system,
+        "Passthrough", "VFIO", "SimulatedKernel", "Hypervisor", "VirtualIOMMU", "CLinux",
+        "HostKernel", "Tracing", "PCI", "TestSupport", system,
       ]),
     tests("BootTests", ["Boot", "Hypervisor", "HostKernel", "TestSupport", system]),
     tests("VirtualIOMMUTests", ["VirtualIOMMU", "PCI", "TestSupport"]),
     tests("BoardTests", ["Board", "Hypervisor", "HostKernel", "PCI", "TestSupport", system]),
-    tests("CommandLineTests", ["CommandLine", "Tracing", "PCI", "Hypervisor", "TestSupport"]),
+    tests(
+      "CommandLineTests",
+      ["CommandLine", "Tracing", "PCI", "Hypervisor", "VirtualIOMMU", "TestSupport"]),
     tests(
       "MachineTests",
       [
@@ -131,7 +137,10 @@ let package = Package(
         "VirtualIOMMU", system,
       ]),
     tests(
-      "MonitorTests", ["Monitor", "CommandLine", "EventLoop", "Machine", "Tracing", "TestSupport"]),
+      "MonitorTests",
+      [
+        "Monitor", "CommandLine", "EventLoop", "Machine", "Tracing", "VirtualIOMMU", "TestSupport",
+      ]),
     tests("TraceComparisonTests", ["TraceComparison", "TestSupport"]),
     tests("LabTests", ["Lab"]),
   ],

@@ -54,6 +54,17 @@ enum Catalogue {
       }),
     DeviceModel(
       item: Item(
+        name: "intel-iommu", summary: "Intel IOMMU (VT-d) DMA Remapping device",
+        propertyHelp: { IntelIOMMUProperties.table.helpText }),
+      busKind: "System", section: "Misc devices",
+      read: { list, option, _, warnings throws(CommandLineError) in
+        .intelIOMMU(
+          IntelIOMMUDevice(
+            optionText: option,
+            properties: try IntelIOMMUProperties.read(list, option: option, warnings: &warnings)))
+      }),
+    DeviceModel(
+      item: Item(
         name: "isa-debug-exit", propertyHelp: { ISADebugExitProperties.table.helpText }),
       busKind: "ISA", section: "Misc devices",
       read: { list, option, _, warnings throws(CommandLineError) in

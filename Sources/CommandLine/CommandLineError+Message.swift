@@ -36,6 +36,7 @@ extension CommandLineError {
       [
         "Use -device vfio-pci,host=DDDD:BB:DD.F or -device vfio-pci,sysfsdev=PATH_TO_DEVICE"
       ]
+    case .secondIOMMU: ["Leave all but one -device intel-iommu out."]
     case .socketPathTooLong: ["Path must be less than \(Self.socketPathLimit) bytes"]
     case .unknownLogItem: ["Use -d help to list log items"]
     default: []
@@ -115,6 +116,7 @@ extension CommandLineError {
       )
     case .linkNotFound(let id, let known):
       ("Device '\(id)' not found", Self.linkAdvice(id, known))
+    case .secondIOMMU: ("QEMU does not support multiple vIOMMUs for x86 yet.", nil)
     case .noHostDevice: ("No provided host device", nil)
     case .invalidCharacterDevice(let value):
       ("'\(value)' is not a valid char driver", Self.list(Catalogue.streams))
@@ -167,8 +169,19 @@ extension CommandLineError {
     let name = property.name
     return switch refusal {
     case .notOnOff: ("Parameter '\(name)' expects 'on' or 'off'", "'\(value)' is neither")
+    case .notOnOffAuto:
+      (
+        "Parameter '\(name)' expects 'on' or 'off'",
+        choice(of: OnOffAuto.allCases.map(\.rawValue), insteadOf: value)
+      )
     case .notIdentifier: ("Parameter '\(name)' expects an identifier", "'\(value)' is not one")
     case .notInteger: ("Parameter '\(name)' expects integer", "'\(value)' is not one")
+    case .notIntegerOrAuto:
+      (
+        "Parameter '\(name)' expects integer",
+        NearestName.find(value, in: ["auto"]).map { "did you mean '\($0)'?" }
+          ?? "write a number or 'auto'"
+      )
     case .notInRange(let type):
       ("Parameter '\(name)' expects \(type)", "\(value) is out of its range")
     case .notSize:

@@ -64,6 +64,9 @@ package struct CommandLineError: Error, Sendable, Equatable {
     /// `iommufd=` names no iommufd object; `known` are the ids there are.
     case linkNotFound(String, known: [String])
 
+    /// A machine has one vIOMMU.
+    case secondIOMMU
+
     /// `-device vfio-pci` names no host function.
     case noHostDevice
 

@@ -81,6 +81,11 @@ package struct Configuration: Sendable, Equatable {
   /// A machine with everything at its default.
   package init() {}
 
+  /// The vIOMMU among the devices; there is one at most.
+  package var intelIOMMU: IntelIOMMUDevice? {
+    devices.lazy.compactMap { if case .intelIOMMU(let device) = $0 { device } else { nil } }.first
+  }
+
   /// QEMU's memory size when `-m` is left out.
   package static let defaultMemorySize: UInt64 = 128 << 20
 }

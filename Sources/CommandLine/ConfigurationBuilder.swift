@@ -242,6 +242,9 @@ struct ConfigurationBuilder {
       if case .rootPort(let port) = settled, let id = port.properties.options.id {
         known.buses.append(id)
       }
+      if case .intelIOMMU = settled, configuration.intelIOMMU != nil {
+        throw CommandLineError(option: device.text, reason: .secondIOMMU)
+      }
       configuration.devices.append(settled)
     }
   }

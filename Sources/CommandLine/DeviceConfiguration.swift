@@ -6,6 +6,9 @@ package enum DeviceConfiguration: Sendable, Equatable {
   /// `-device pcie-root-port`.
   case rootPort(PCIeRootPortDevice)
 
+  /// `-device intel-iommu`.
+  case intelIOMMU(IntelIOMMUDevice)
+
   /// `-device isa-debug-exit`.
   case debugExit(ISADebugExitDevice)
 
@@ -17,6 +20,7 @@ package enum DeviceConfiguration: Sendable, Equatable {
     switch self {
     case .vfioPCI: "vfio-pci"
     case .rootPort: "pcie-root-port"
+    case .intelIOMMU: "intel-iommu"
     case .debugExit: "isa-debug-exit"
     case .panic: "pvpanic"
     }

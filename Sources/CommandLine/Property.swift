@@ -3,11 +3,17 @@ package enum ValueRefusal: Sendable, Equatable {
   /// Neither `on` nor `off`, in any of QEMU's spellings.
   case notOnOff
 
+  /// Neither `on` nor `off`, in any of QEMU's spellings, nor `auto`.
+  case notOnOffAuto
+
   /// Not letters, digits, `-`, `.`, `_`, starting with a letter.
   case notIdentifier
 
   /// Not a whole number.
   case notInteger
+
+  /// Neither a whole number nor `auto`.
+  case notIntegerOrAuto
 
   /// A whole number outside the C type named.
   case notInRange(type: String)
@@ -88,11 +94,8 @@ extension Property {
     Property(
       name: name, typeName: "bool", summary: summary, shown: { $0[keyPath: path] ? "on" : "off" },
       assign: {
-        switch $1 {
-        case "on", "yes", "true", "y": $0[keyPath: path] = true
-        case "off", "no", "false", "n": $0[keyPath: path] = false
-        default: return .notOnOff
-        }
+        guard let isOn = OnOffText.read($1) else { return .notOnOff }
+        $0[keyPath: path] = isOn
         return nil
       })
   }
@@ -216,6 +219,18 @@ extension Property {
         $0[keyPath: path] = value
         return nil
       })
+  }
+}
+
+/// Booleans as QEMU's options spell them.
+enum OnOffText {
+  /// Reads one; `nil` when it is neither.
+  static func read(_ text: String) -> Bool? {
+    switch text {
+    case "on", "yes", "true", "y": true
+    case "off", "no", "false", "n": false
+    default: nil
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 package import PCI
+package import VirtualIOMMU
 
 /// One `-device vfio-pci`.
 package struct VFIOPCIDevice: Sendable, Equatable {
@@ -112,6 +113,12 @@ package struct VFIOPCIProperties: Sendable, Equatable {
   /// Numbers shown to the guest in place of the function's own.
   package var identity = IdentityOverrides()
 
+  /// `x-vpasid-cap-offset`: where a PASID capability goes.
+  package var pasidCapabilityOffset = PASIDCapabilityOffset.automatic
+
+  /// `ats`: whether the guest finds the ATS capability.
+  package var ats: ATSDecision.Request = .auto
+
   package init() {}
 
   /// The words of `x-msix-relocation`.
@@ -120,6 +127,14 @@ package struct VFIOPCIProperties: Sendable, Equatable {
 
     /// The BAR meant, or nil for `off` and `auto`.
     package var bar: Int? { Self.allCases.firstIndex(of: self).flatMap { $0 < 2 ? nil : $0 - 2 } }
+  }
+
+  /// The values of `x-vpasid-cap-offset`.
+  package enum PASIDCapabilityOffset: Sendable, Equatable {
+    /// `auto`, or 0 as in QEMU: the best place that is free.
+    case automatic
+    /// In bytes.
+    case at(UInt16)
   }
 
   /// The words of `x-err`.
@@ -195,16 +210,42 @@ extension VFIOPCIProperties: PropertySet {
         "subsystem device shown to the guest"),
       .unsigned(
         "x-pci-class-code", type: "uint32", \.identity.classCode, "class shown to the guest"),
+      .word(
+        "ats", type: "OnOffAuto", \.ats,
+        "show the ATS capability: off never, on if the device has it or fail where the host says no, "
+          + "auto if both have it"),
+      pasidCapabilityOffset,
     ],
     unsupported: """
-      acpi-index ats bootindex busnr display enable-migration failover_pair_id fd migration-events \
+      acpi-index bootindex busnr display enable-migration failover_pair_id fd migration-events \
       romsize skip-vsc-check sriov-pf vf-token x-balloon-allowed x-device-dirty-page-tracking \
       x-igd-gms x-igd-legacy-mode x-igd-lpc x-igd-opregion x-max-bounce-buffer-size \
       x-migration-load-config-after-iter x-migration-max-queued-buffers-size \
       x-migration-multifd-transfer x-no-geforce-quirks x-no-kvm-ioeventfd x-no-vfio-ioeventfd \
       x-nv-gpudirect-clique x-pcie-ari-nextfn-1 x-pcie-err-unc-mask x-pcie-ext-tag \
-      x-pcie-lnksta-dllla x-pre-copy-dirty-page-tracking x-vga x-vpasid-cap-offset xres yres
+      x-pcie-lnksta-dllla x-pre-copy-dirty-page-tracking x-vga xres yres
       """)
+
+  /// `x-vpasid-cap-offset`; QEMU's 0 is `auto`.
+  private static let pasidCapabilityOffset = Property<VFIOPCIProperties>(
+    name: "x-vpasid-cap-offset", typeName: "uint16|auto",
+    summary: "offset of the PASID capability in config space, or auto for a place that is free",
+    shown: { properties in
+      switch properties.pasidCapabilityOffset {
+      case .automatic: "auto"
+      case .at(let offset): "0x" + offset.hexadecimal(width: 1)
+      }
+    },
+    assign: { properties, text in
+      guard text != "auto" else {
+        properties.pasidCapabilityOffset = .automatic
+        return nil
+      }
+      guard let number = NumberText.integer(text) else { return .notIntegerOrAuto }
+      guard let offset = UInt16(exactly: number) else { return .notInRange(type: "uint16_t") }
+      properties.pasidCapabilityOffset = offset == 0 ? .automatic : .at(offset)
+      return nil
+    })
 
   /// The bus that is always there.
   static let rootBus = "pcie.0"

@@ -8,6 +8,7 @@ internal import Passthrough
 internal import SystemPackage
 package import Tracing
 internal import VFIO
+package import VirtualIOMMU
 
 /// A virtual machine: builds its parts in order, owns them, and keeps the run state.
 ///
@@ -17,6 +18,7 @@ internal import VFIO
   package let name: String?
   package let tracer: Tracer
   package internal(set) var runState: RunState = .prelaunch
+  package internal(set) var capabilityReport: CapabilityReport?
 
   let board: Q35Board
   let environment: FunctionEnvironment

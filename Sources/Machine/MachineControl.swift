@@ -1,6 +1,7 @@
 package import CommandLine
 package import EventLoop
 package import Tracing
+package import VirtualIOMMU
 
 /// Whether guest execution goes on, by QMP's names.
 package enum RunState: String, Sendable {
@@ -101,6 +102,9 @@ package struct CharacterDeviceStatus: Sendable, Equatable {
   /// Asks the guest to let a device go; `deviceDeleted` follows when it did. Throws a sentence for the
   /// user when the device cannot go, or `unknownDevice` for an id that no device has.
   func removeDevice(_ id: String) throws(MachineRefusal)
+
+  /// What the vIOMMU can do and who limited it; nil in a machine without one.
+  var capabilityReport: CapabilityReport? { get }
 
   /// Ends the machine, tells the observers and stops the main loop after its present turn.
   func shutdown(_ cause: RunCause)

@@ -23,6 +23,9 @@ indirect enum JSONValue: Equatable, Sendable {
 
   /// An integer.
   static func integer(_ value: Int64) -> JSONValue { .number(String(value)) }
+
+  /// An integer that uses all of 64 bits.
+  static func unsigned(_ value: UInt64) -> JSONValue { .number(String(value)) }
 }
 
 extension JSONValue {

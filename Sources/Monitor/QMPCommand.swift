@@ -2,6 +2,7 @@ internal import CommandLine
 internal import EventLoop
 internal import Machine
 internal import Tracing
+internal import VirtualIOMMU
 
 /// A command of QMP: its name, and what it does.
 struct QMPCommand: Sendable {
@@ -44,6 +45,11 @@ struct QMPCommand: Sendable {
             "label": .string(device.label),
           ])
         })
+    },
+    QMPCommand(name: "query-viommu") { (session, arguments) throws(QMPError) in
+      try arguments.finish()
+      guard let report = session.control.capabilityReport else { throw .noVirtualIOMMU }
+      return report.json
     },
     QMPCommand(name: "stop") { (session, arguments) throws(QMPError) in
       try arguments.finish()

@@ -18,6 +18,7 @@ enum QMPError: Error, Equatable {
   case parameterValue(String, value: String)
   case unavailableCapabilities([String])
   case unknownEvent(String)
+  case noVirtualIOMMU
   case refused(MachineRefusal)
   case refusedDevice(CommandLineError)
 
@@ -54,6 +55,7 @@ enum QMPError: Error, Equatable {
     case .unavailableCapabilities(let names):
       "Capability \(names.joined(separator: ", ")) not available"
     case .unknownEvent(let name): "unknown event \"\(name)\""
+    case .noVirtualIOMMU: "No vIOMMU: add -device intel-iommu"
     case .refused(let refusal): refusal.message
     case .refusedDevice(let error): error.sentence
     }

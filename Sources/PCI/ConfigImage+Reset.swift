@@ -3,7 +3,7 @@ extension ConfigImage {
   ///
   /// Cleared: what a guest may change of command, status and interrupt line, the cache line size, the
   /// addresses of BARs and ROM (their type bits stay), the power state, and what it may change of MSI
-  /// and MSI-X. The capabilities are those of the copy's own chain.
+  /// and MSI-X and of PASID. The capabilities are those of the copy's own chains.
   package mutating func resetForBusReset() {
     clearChangeable(0x04, count: 4)
     set(0x0c, UInt8(0))
@@ -26,10 +26,14 @@ extension ConfigImage {
         break
       }
     }
+    for capability in CapabilityWalk.extended(in: values).capabilities
+    where capability.id == .pasid {
+      PASIDCapability.clearControl(at: capability.offset, in: &self)
+    }
   }
 
   /// Clears the bits that a guest can change in a span of bytes.
-  private mutating func clearChangeable(_ offset: Int, count: Int) {
+  mutating func clearChangeable(_ offset: Int, count: Int) {
     for place in offset..<offset + count {
       set(place, byte(at: place) & ~(writable[safe: place] | clearOnWrite[safe: place]))
     }

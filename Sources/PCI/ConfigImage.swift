@@ -140,6 +140,15 @@ package struct ConfigImage: Sendable {
     return value
   }
 
+  /// Takes over a byte with all that is known of it; nothing happens outside the copy.
+  mutating func restore(_ byte: ConfigPatch.Byte) {
+    guard values.indices.contains(byte.offset) else { return }
+    values[byte.offset] = byte.value
+    emulated[byte.offset] = byte.emulated
+    writable[byte.offset] = byte.writable
+    clearOnWrite[byte.offset] = byte.clearOnWrite
+  }
+
   private mutating func forEachByte<Value: FixedWidthInteger>(
     of value: Value, at offset: Int, _ body: (inout ConfigImage, Int, UInt8) -> Void
   ) {

@@ -7,7 +7,7 @@ package struct ExtendedCapabilityPlacement: Equatable, Sendable {
   /// Where the capability goes.
   package enum Place: Equatable, Sendable {
     /// The highest free span whose bytes are 0 on the host; 0xff8, where QEMU puts it, comes first for
-    /// a length of 8.
+    /// a length of 8. The start of a chain that has nothing in it, if the bytes there are 0.
     case auto
     /// This offset.
     case at(Int)
@@ -15,13 +15,13 @@ package struct ExtendedCapabilityPlacement: Equatable, Sendable {
 
   /// Why there is no place.
   package enum Refusal: Error, Equatable, Sendable {
-    /// The function has no extended capabilities: its first header is 0.
-    case noChain
+    /// The function has no extended config space.
+    case noExtendedSpace
     /// The host's chain is damaged; what is behind the damage is not known.
     case damaged(CapabilityWalk.Problem)
     /// The chain has a header at 0xffc, where no register can follow it.
     case headerAtEnd
-    /// The function has one already.
+    /// The guest finds one already.
     case alreadyPresent(at: Int)
     /// The asked offset is not a multiple of 4, below 0x100, or too near to the end.
     case badOffset(Int)
@@ -37,7 +37,7 @@ package struct ExtendedCapabilityPlacement: Equatable, Sendable {
     package var message: String {
       let hexadecimal = { (number: Int) in "0x" + String(number, radix: 16) }
       switch self {
-      case .noChain: return "the function has no extended capabilities"
+      case .noExtendedSpace: return "the function has no extended config space"
       case .damaged(.loop(let offset)):
         return "the capability chain comes back to \(hexadecimal(offset))"
       case .damaged(.outside(let offset)), .damaged(.misaligned(let offset)),
@@ -61,7 +61,7 @@ package struct ExtendedCapabilityPlacement: Equatable, Sendable {
 
   /// Offset of the header.
   package let offset: Int
-  /// Two headers: the one before it in the chain, and its own.
+  /// The header before it in the chain, unless it is the first, and its own.
   package let edits: [ConfigEdit]
 
   private static let start = 0x100
@@ -78,17 +78,17 @@ package struct ExtendedCapabilityPlacement: Equatable, Sendable {
     of id: ExtendedCapabilityID, version: UInt8, length: Int, at place: Place,
     in image: ConfigImage, host: [UInt8]
   ) throws(Refusal) {
+    guard image.size == Self.end else { throw .noExtendedSpace }
     let walk = CapabilityWalk.extended(in: host)
     if let problem = walk.problem { throw .damaged(problem) }
-    if let present = walk.capabilities.first(where: { $0.id == id }) {
-      throw .alreadyPresent(at: present.offset)
-    }
     if walk.capabilities.contains(where: { $0.offset == Self.end - 4 }) { throw .headerAtEnd }
     let seen = CapabilityWalk.extended(in: image.values)
     if let problem = seen.problem { throw .damaged(problem) }
-    // With all dropped, the first header is 0 but still there.
-    guard !walk.capabilities.isEmpty else { throw .noChain }
+    if let present = seen.capabilities.first(where: { $0.id == id }) {
+      throw .alreadyPresent(at: present.offset)
+    }
 
+    let isEmpty = walk.capabilities.isEmpty
     let spans = Self.spans(of: walk, in: host)
     switch place {
     case .at(let asked):
@@ -99,22 +99,24 @@ package struct ExtendedCapabilityPlacement: Equatable, Sendable {
         throw .taken(asked, by: owner.id, at: owner.bytes.lowerBound)
       }
       offset = asked
+    case .auto where isEmpty && Self.isFree(Self.start..<Self.start + length, in: host):
+      offset = Self.start
     case .auto:
       guard let free = Self.highestFree(length, between: spans, in: host) else { throw .noRoom }
       offset = free
     }
 
-    // The guest's chain always has a header at 0x100, below every free span.
+    // The guest's chain always begins at 0x100; one without anything gets a header of id 0 there.
     let before = seen.capabilities.filter { [offset] in $0.offset < offset }
       .max { $0.offset < $1.offset }
     let previous = before?.offset ?? Self.start
     let next = UInt32(before?.next ?? 0)
-    edits = [
-      ConfigEdit(offset: previous, value: UInt32(offset) << 20, mask: 0xfff0_0000),
-      ConfigEdit(
-        offset: offset, value: next << 20 | UInt32(version & 0xf) << 16 | UInt32(id.rawValue),
-        mask: .max),
-    ]
+    let header = ConfigEdit(
+      offset: offset, value: next << 20 | UInt32(version & 0xf) << 16 | UInt32(id.rawValue),
+      mask: .max)
+    let link = ConfigEdit(
+      offset: previous, value: UInt32(offset) << 20, mask: isEmpty ? .max : 0xfff0_0000)
+    edits = offset == Self.start ? [header] : [link, header]
     try checkLink(of: id, in: image, behind: seen)
   }
 
@@ -133,6 +135,8 @@ package struct ExtendedCapabilityPlacement: Equatable, Sendable {
     _ length: Int, between spans: [(id: ExtendedCapabilityID, bytes: Range<Int>)], in host: [UInt8]
   ) -> Int? {
     var isTaken = [Bool](repeating: false, count: end / 4)
+    // The first header is there in any case.
+    isTaken[start / 4] = true
     for span in spans {
       for index in span.bytes.lowerBound / 4..<(span.bytes.upperBound + 3) / 4 {
         isTaken[index] = true
@@ -141,12 +145,15 @@ package struct ExtendedCapabilityPlacement: Equatable, Sendable {
     let count = max(1, length / 4)
     var run = 0
     for index in (start / 4..<end / 4).reversed() {
-      let bytes = 4 * index..<4 * index + 4
-      let isFree = !isTaken[index] && bytes.allSatisfy { $0 >= host.count || host[$0] == 0 }
-      run = isFree ? run + 1 : 0
+      run = !isTaken[index] && isFree(4 * index..<4 * index + 4, in: host) ? run + 1 : 0
       if run == count { return 4 * index }
     }
     return nil
+  }
+
+  /// Whether the host has nothing but zeros there.
+  private static func isFree(_ bytes: Range<Int>, in host: [UInt8]) -> Bool {
+    bytes.allSatisfy { $0 >= host.count || host[$0] == 0 }
   }
 
   /// Walks the new chain: all that was there is there, in its order, and the new one once.

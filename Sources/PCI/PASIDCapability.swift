@@ -29,6 +29,15 @@ package struct PASIDCapability: Equatable, Sendable {
   /// Bits of the control word, at 6, that a guest can set: enable, and what is offered.
   package var controlMask: UInt16 { 1 | capabilities & 6 }
 
+  /// Offset of the control word in the capability.
+  package static let controlOffset = 6
+
+  /// Puts the control word into the state after a reset: not enabled. Only what is the guest's in the
+  /// copy changes.
+  package static func clearControl(at offset: Int, in image: inout ConfigImage) {
+    image.clearChangeable(offset + controlOffset, count: 2)
+  }
+
   /// What puts the capability into a copy of config space and into its chain.
   ///
   /// - Parameters:

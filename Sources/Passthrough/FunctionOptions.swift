@@ -1,3 +1,6 @@
+package import PCI
+package import VirtualIOMMU
+
 /// The properties of `-device vfio-pci` that shape a function once it is attached.
 package struct FunctionOptions: Sendable, Equatable {
   /// `x-no-mmap`: every BAR access traps.
@@ -25,6 +28,11 @@ package struct FunctionOptions: Sendable, Equatable {
   package var isRequestHonoured = true
   /// `x-err`: whether an error of the device stops the machine, or is only reported.
   package var stopsOnError = true
+
+  /// `ats`: whether the guest finds the function's ATS capability.
+  package var ats = ATSDecision.Request.auto
+  /// `x-vpasid-cap-offset`: where the PASID capability goes, if the function shows one.
+  package var vpasidCapabilityOffset = ExtendedCapabilityPlacement.Place.auto
 
   package init() {}
 }

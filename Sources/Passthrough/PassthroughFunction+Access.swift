@@ -34,15 +34,13 @@ extension PassthroughFunction {
   }
 
   /// Writes config space as the guest does: all of it to the host, which filters, and then to the
-  /// copy. Event: `vfio_pci_write_config`.
+  /// copy. What is in the PASID capability that we made is not the host's: below it may lie a register
+  /// of its own that the kernel hides but does not protect. Event: `vfio_pci_write_config`.
   package func writeConfig(offset: Int, length: Int, value: UInt32) {
     environment.tracer.emit(
       .vfioPciWriteConfig,
       [.text(name), .number(offset), .number(value), .number(length)])
-    do throws(Errno) {
-      try device.writeWord(
-        configRegion, at: UInt64(clamping: offset), size: length, value: UInt64(value))
-    } catch {
+    do throws(Errno) { try writeToHost(offset: offset, length: length, value: value) } catch {
       environment.diagnostics.error(
         "vfio_pci_write_config(\(name), 0x\(String(offset, radix: 16)), "
           + "0x\(String(value, radix: 16)), 0x\(String(length, radix: 16))) failed: "
@@ -59,6 +57,22 @@ extension PassthroughFunction {
     }
     if let msixCapability, write.touches(msixCapability.offset, MSIXCapability.length) {
       followMSIXWrite(msixCapability, wasEnabled: wasMSIXEnabled)
+    }
+  }
+
+  /// Writes what is not in our PASID capability to the host: all at once, or byte by byte when the
+  /// write begins or ends in it.
+  private func writeToHost(offset: Int, length: Int, value: UInt32) throws(Errno) {
+    let own = emulatedPASID?.bytes ?? 0..<0
+    guard own.overlaps(offset..<offset + length) else {
+      try device.writeWord(
+        configRegion, at: UInt64(clamping: offset), size: length, value: UInt64(value))
+      return
+    }
+    for index in 0..<length where !own.contains(offset + index) {
+      try device.writeWord(
+        configRegion, at: UInt64(clamping: offset + index), size: 1,
+        value: UInt64(value >> UInt32(8 * index) & 0xff))
     }
   }
 
@@ -90,8 +104,10 @@ extension PassthroughFunction {
   /// Follows a reset that the guest ordered and the host's kernel has carried out.
   ///
   /// Linux puts config space, MSI and MSI-X back as they were, so that BARs and interrupts of the
-  /// guest stay; only the power state is D0 in any case.
+  /// guest stay; only the power state is D0 in any case. The guest's PASID is switched off, as that of
+  /// a function of its own would be.
   private func followFunctionReset() {
+    clearPASIDControl()
     guard let control = powerManagement?.controlOffset,
       let state = try? device.readWord(configRegion, at: UInt64(control), size: 2)
     else { return }

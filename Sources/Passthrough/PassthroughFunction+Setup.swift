@@ -4,6 +4,7 @@ internal import PCI
 internal import SystemPackage
 internal import Tracing
 internal import VFIO
+internal import VirtualIOMMU
 
 extension PassthroughFunction {
   /// Prepares the copy of config space and puts the BARs into the guest. Events:
@@ -153,12 +154,13 @@ extension PassthroughFunction {
     plan.apply(to: &image)
     setUpMessageInterrupts(walk)
     abilities.hasReset = device.hasReset
-    setUpExtendedCapabilities()
+    try setUpExtendedCapabilities()
   }
 
-  /// Hides what a guest cannot use, and shows each resizable BAR with its present size only; hidden
-  /// without a trace when that size cannot be shown.
-  private func setUpExtendedCapabilities() {
+  /// Hides what a guest cannot use, and ATS if it is to be hidden, and shows each resizable BAR with
+  /// its present size only; hidden without a trace when that size cannot be shown.
+  private func setUpExtendedCapabilities() throws(AssignmentError.Failure) {
+    let ats = try decideATS()
     let walk = CapabilityWalk.extended(in: image.values)
     for capability in walk.capabilities where capability.id.isAlwaysHidden {
       environment.tracer.emit(
@@ -171,8 +173,30 @@ extension PassthroughFunction {
       return ResizableBARCapability(in: original, capability).edits
     }
     let plan = CapabilityChainPlan.extended(
-      walk, isKept: { !$0.id.isAlwaysHidden && edits($0) != nil }, rewriting: { edits($0) ?? [] })
+      walk,
+      isKept: { capability in
+        switch capability.id {
+        case .ats: ats.isShown
+        // A guest's is made by us, of what its vIOMMU offers.
+        case .pasid: false
+        case let id: !id.isAlwaysHidden && edits(capability) != nil
+        }
+      }, rewriting: { edits($0) ?? [] })
     plan.apply(to: &image)
+    if let warning = ats.warning { environment.diagnostics.warning(warning.message) }
+  }
+
+  /// Decides whether the guest finds the ATS capability.
+  private func decideATS() throws(AssignmentError.Failure) -> ATSDecision {
+    do throws(ATSDecision.NotSupported) {
+      let decision = try ATSDecision(
+        options.ats, host: ATSDecision.HostAnswer(DeviceFacts(device)),
+        hasCapability: hasATSCapability)
+      isATSShown = decision.isShown
+      return decision
+    } catch {
+      throw .atsNotSupported(message: error.message, hint: error.hint)
+    }
   }
 
   /// Notes what one capability says about resets and interrupts.

@@ -4,6 +4,7 @@ internal import PCI
 internal import SystemPackage
 internal import Tracing
 package import VFIO
+internal import VirtualIOMMU
 
 /// A host PCI function assigned to the guest.
 ///
@@ -18,6 +19,8 @@ package final class PassthroughFunction: PCIFunction {
   let environment: FunctionEnvironment
   let options: FunctionOptions
   let configRegion: RegionInfo
+  /// Config space as the host gave it at the start.
+  let hostConfig: [UInt8]
   var image: ConfigImage
   let place: any FunctionPlace
   var barLayout = BARLayout(sizes: [], dwords: [])
@@ -51,6 +54,12 @@ package final class PassthroughFunction: PCIFunction {
   var isMSIXRelocated = false
   /// Offset of the PCI Express capability as the guest finds it, nil without.
   package internal(set) var expressCapability: Int?
+  /// The ATS capability of the host's function is there, and the guest finds it.
+  package internal(set) var isATSShown = false
+  /// The PASID capability that the guest finds.
+  var emulatedPASID: EmulatedPASID?
+  /// What was last asked to be shown.
+  var requestedPASID = FunctionPASID.none(.noInformation)
   /// Called when the device reports an error that it cannot recover from, on the main loop: the guest
   /// must not run on. Not called when errors are to be reported only.
   package var onHostError: (PassthroughFunction) -> Void = { _ in }
@@ -111,6 +120,7 @@ package final class PassthroughFunction: PCIFunction {
       throw .noConfigSpace(size: UInt64(bytes.count))
     }
     self.configRegion = config
+    self.hostConfig = bytes
     self.image = image
     self.regions = regions
     self.interrupt = INTxInterrupt(
@@ -262,8 +272,9 @@ package final class PassthroughFunction: PCIFunction {
     }
   }
 
-  /// Puts the function back to work after a reset: INTx on, BARs of the host zeroed.
+  /// Puts the function back to work after a reset: PASID off, INTx on, BARs of the host zeroed.
   func finishReset() {
+    clearPASIDControl()
     fallBackToINTx()
     for index in 0..<6 {
       try? device.writeWord(configRegion, at: UInt64(0x10 + 4 * index), size: 4, value: 0)

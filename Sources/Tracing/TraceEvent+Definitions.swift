@@ -47,6 +47,8 @@ extension TraceEvent {
     TraceDefinition(.vfioCheckAfFlr, "vfio_check_af_flr", "%s Supports FLR via AF cap"),
     TraceDefinition(.vfioAddExtCapDropped, "vfio_add_ext_cap_dropped", "%s 0x%x@0x%x"),
     TraceDefinition(
+      .vfioPciSynthesizePasidCap, "vfio_pci_synthesize_pasid_cap", "%s offset: 0x%x"),
+    TraceDefinition(
       .vfioPciReadConfig, "vfio_pci_read_config", " (%s, @0x%x, len=0x%x) 0x%x"),
     TraceDefinition(
       .vfioPciWriteConfig, "vfio_pci_write_config", " (%s, @0x%x, 0x%x, len=0x%x)"),

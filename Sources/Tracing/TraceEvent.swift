@@ -21,6 +21,7 @@ public enum TraceEvent: Int, CaseIterable, Sendable {
   case vfioCheckPmReset
   case vfioCheckAfFlr
   case vfioAddExtCapDropped
+  case vfioPciSynthesizePasidCap
   case vfioPciReadConfig
   case vfioPciWriteConfig
 

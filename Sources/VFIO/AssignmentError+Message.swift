@@ -101,6 +101,8 @@ extension AssignmentError.Failure {
       "Failed to \(setting.isSetUp ? "set up" : "tear down") \(setting.action.rawValue) eventfd "
         + "signaling for interrupt \(setting.name): VFIO_DEVICE_SET_IRQS failure: "
         + error.description
+    case .atsNotSupported(let message, _):
+      message
     case .noSlot(let text):
       text
     case .romFile(let path, let problem):
@@ -177,6 +179,8 @@ extension AssignmentError.Failure {
       ["Descriptor \(iommufd) given as fd= is not an open /dev/iommu."]
     case .memoryListener(_, _, _, _, .noMemory, _):
       ["Locked memory is limited: raise the limit (ulimit -l) to at least the guest's memory."]
+    case .atsNotSupported(_, let hint):
+      [hint]
     case .romFile:
       [
         "Give romfile= the path of an expansion ROM image. Leave it out for the function's own ROM; "

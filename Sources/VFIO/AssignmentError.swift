@@ -51,6 +51,8 @@ package struct AssignmentError: Error, Sendable, Equatable {
     case unsupportedPCIeType(UInt8)
     case cannotCreateEvent(Errno)
     case cannotMakeInterrupt(InterruptSetting, Errno)
+    /// `ats=on` for a function with which the host cannot use it.
+    case atsNotSupported(message: String, hint: String)
     case noSlot(String)
     case romFile(path: String, ROMFileProblem)
   }

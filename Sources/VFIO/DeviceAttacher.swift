@@ -183,6 +183,7 @@ package final class DeviceAttacher {
         path: path, descriptor: descriptor, attachment: .iommufd(object, deviceID: id),
         info: info)
       device.hardwareInfo = try? object.hardwareInfo(device: id)
+      device.ioas = container.space.ioas
       devices.append(AttachedDevice(device: device, table: (container.space, container.table)))
       return device
     } catch {

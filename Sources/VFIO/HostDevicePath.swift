@@ -31,6 +31,13 @@ package struct HostDevicePath: Sendable, Hashable {
     return number
   }
 
+  /// The IOMMU instance in front of the function, such as `dmar0`, from the `iommu` link; nil when the
+  /// kernel names none.
+  package func iommuName(on kernel: any HostKernel) -> String? {
+    guard let target = try? kernel.link(at: "\(path)/iommu") else { return nil }
+    return target.split(separator: "/").last.map(String.init)
+  }
+
   /// The driver bound to the function, or nil.
   package func driver(on kernel: any HostKernel) -> String? {
     guard let target = try? kernel.link(at: "\(path)/driver") else { return nil }

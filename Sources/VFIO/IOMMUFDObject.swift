@@ -184,7 +184,7 @@ package final class IOMMUFDObject {
       maxPASIDLog2: argument.out_max_pasid_log2, capabilities: argument.out_capabilities)
   }
 
-  private func control<Argument: BitwiseCopyable>(
+  func control<Argument: BitwiseCopyable>(
     _ request: some BinaryInteger, _ argument: inout Argument
   ) throws(Errno) {
     try kernel.control(

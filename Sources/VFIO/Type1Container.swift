@@ -68,4 +68,44 @@ package final class Type1Container: DMAContainer {
     argument.size = size
     try descriptor.control(VFIO_IOMMU_UNMAP_DMA, on: &argument)
   }
+
+  /// Asks for the addresses that can be mapped (`VFIO_IOMMU_GET_INFO`); without ranges for a kernel
+  /// that does not tell them.
+  func iovaRanges() throws(Errno) -> IOVARanges {
+    var request = vfio_iommu_type1_info()
+    let fixed = MemoryLayout<vfio_iommu_type1_info>.size
+    request.argsz = UInt32(fixed)
+    var argument = ArgumentBytes(request)
+    try descriptor.control(VFIO_IOMMU_GET_INFO, on: &argument.bytes)
+    guard var info = argument.load(vfio_iommu_type1_info.self, at: 0) else {
+      throw .invalidArgument
+    }
+    let needed = Int(info.argsz)
+    if needed > fixed, needed <= RegionInfo.largestArgument {
+      request.argsz = info.argsz
+      argument = ArgumentBytes(request, trailing: needed - fixed)
+      try descriptor.control(VFIO_IOMMU_GET_INFO, on: &argument.bytes)
+      info = argument.load(vfio_iommu_type1_info.self, at: 0) ?? info
+    }
+    let isTold = info.flags & UInt32(VFIO_IOMMU_INFO_CAPS) != 0
+    let list = InfoCapability.walk(argument, from: isTold ? info.cap_offset : 0).first {
+      $0.id == UInt16(VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE)
+    }
+    let sizes = info.flags & UInt32(VFIO_IOMMU_INFO_PGSIZES) != 0 ? info.iova_pgsizes : 0
+    return IOVARanges(
+      ranges: list.map { Self.ranges(at: $0.offset, in: argument) } ?? [],
+      alignment: sizes == 0 ? 4096 : 1 << UInt64(sizes.trailingZeroBitCount))
+  }
+
+  /// A count, padding, then pairs of addresses, behind the header of a capability.
+  private static func ranges(at offset: Int, in argument: ArgumentBytes) -> [ClosedRange<UInt64>] {
+    let count = Int(argument.load(UInt32.self, at: offset + 8) ?? 0)
+    let start = offset + 16
+    return (0..<min(count, (argument.bytes.count - start) / 16)).compactMap { index in
+      guard let first = argument.load(UInt64.self, at: start + 16 * index),
+        let last = argument.load(UInt64.self, at: start + 16 * index + 8), first <= last
+      else { return nil }
+      return first...last
+    }
+  }
 }

@@ -21,6 +21,8 @@ package final class VFIODevice {
   package let interruptCount: UInt32
   /// Set at attach for iommufd devices.
   package internal(set) var hardwareInfo: HardwareInfo?
+  /// The I/O address space that the device is attached to; nil for a device of a group.
+  var ioas: UInt32?
 
   /// How the function came to this process.
   package enum DeviceAttachment {

@@ -115,7 +115,8 @@ package struct CapabilityReport: Equatable, Sendable {
         }
       },
       devices: resolution.devices.compactMap { device in
-        resolution.limit(of: device, on: property).map { limit in
+        let limits = resolution.limits(of: device, on: property)
+        return limits.min(by: { $0.value < $1.value }).map { limit in
           DeviceLimit(
             device: device.name, allowed: property.text(limit.value), reason: limit.reason.text)
         }

@@ -1,10 +1,17 @@
 extension DeviceFacts {
-  /// The most of a property that the device allows, given the values before it and what was asked; nil
-  /// when it does not care.
+  /// What the device allows of a property, given the values before it and what was asked; empty when
+  /// it does not care.
   ///
   /// What concerns the whole unit comes from its type data. A device that has no PASIDs or no usable
-  /// ATS of its own can live with a vIOMMU that offers them, so its unit limits `auto` only.
-  func limit(
+  /// ATS of its own can live with a vIOMMU that offers them, so that limits `auto` only.
+  func limits(
+    on property: VIOMMUProperty, given values: VIOMMUValues, asked request: VIOMMURequest
+  ) -> [Limit] {
+    if property == .pasidWidth { return pasidLimits }
+    return limit(on: property, given: values, asked: request).map { [$0] } ?? []
+  }
+
+  private func limit(
     on property: VIOMMUProperty, given values: VIOMMUValues, asked request: VIOMMURequest
   ) -> Limit? {
     switch property {
@@ -21,7 +28,6 @@ extension DeviceFacts {
       // A device without any first stage is refused that alone.
       values.hasFirstStage && firstStageObstacle == nil && !hasFirstStage1GiB
         ? limit(property, 0, .noFirstStage1GiB) : nil
-    case .pasidWidth: pasidLimit
     case .snoopControl: snoopLimit
     case .deviceIOTLB: deviceTLBLimit
     default: nil
@@ -54,15 +60,23 @@ extension DeviceFacts {
     return unit.capability.hasFirstStage1GiB
   }
 
-  private var pasidLimit: Limit? {
+  /// The unit's width is binding for a function that uses PASIDs; the function's own holds for `auto`
+  /// only, so that a value that was asked for leaves a weaker function with less, or with none.
+  private var pasidLimits: [Limit] {
     guard backend == .iommufd else {
-      return limit(.pasidWidth, 0, .legacyBackend, isBinding: false)
+      return [limit(.pasidWidth, 0, .legacyBackend, isBinding: false)]
     }
-    guard let information, let width = information.unit.pasidWidth else {
-      return limit(.pasidWidth, information?.pasidWidth ?? 0, .notTold, isBinding: false)
+    guard let information else { return [limit(.pasidWidth, 0, .notTold, isBinding: false)] }
+    var limits: [Limit] = []
+    let width = information.unit.pasidWidth ?? VIOMMUProperty.maximumPASIDWidth
+    if width < VIOMMUProperty.maximumPASIDWidth {
+      limits.append(limit(.pasidWidth, width, .unitPASIDWidth(width), isBinding: hasPASIDs))
     }
-    guard width < VIOMMUProperty.maximumPASIDWidth else { return nil }
-    return limit(.pasidWidth, width, .unitPASIDWidth(width), isBinding: hasPASIDs)
+    let own = information.pasidWidth
+    if own < width {
+      limits.append(limit(.pasidWidth, own, .functionPASIDWidth(own), isBinding: false))
+    }
+    return limits
   }
 
   private var snoopLimit: Limit? {

@@ -56,6 +56,8 @@ package enum LimitReason: Equatable, Sendable {
   case cachingModeNeeded
   /// The unit has PASIDs of so many bits.
   case unitPASIDWidth(Int)
+  /// The host lets the function use PASIDs of so many bits, 0 for none.
+  case functionPASIDWidth(Int)
   /// The unit does not tell.
   case notTold
   case noSnoopControl
@@ -84,6 +86,8 @@ package enum LimitReason: Equatable, Sendable {
     case .cachingModeNeeded: "needs caching-mode=on"
     case .unitPASIDWidth(0): "its IOMMU has no PASIDs"
     case .unitPASIDWidth(let width): "its IOMMU has PASIDs of \(width) bits"
+    case .functionPASIDWidth(0): "the host reports no PASID width for it"
+    case .functionPASIDWidth(let width): "the host reports a PASID width of \(width) bits for it"
     case .notTold: "its IOMMU does not tell"
     case .noSnoopControl: "its IOMMU has no snoop control"
     case .noDeviceTLB: "its IOMMU serves no device TLBs"

@@ -34,9 +34,9 @@ package struct Resolution: Equatable, Sendable {
       device, offered: values.pasidWidth, limitedBy: decision(on: .pasidWidth).limiters)
   }
 
-  /// What a device allows of a property beside these values; nil when it does not care.
-  package func limit(of device: DeviceFacts, on property: VIOMMUProperty) -> Limit? {
-    device.limit(on: property, given: values, asked: request)
+  /// What a device allows of a property beside these values; empty when it does not care.
+  package func limits(of device: DeviceFacts, on property: VIOMMUProperty) -> [Limit] {
+    device.limits(on: property, given: values, asked: request)
   }
 
   /// The values that a device cannot live with.
@@ -47,8 +47,8 @@ package struct Resolution: Equatable, Sendable {
           property: property, value: 0, limiter: .device(device.name), reason: .cachingModeNeeded,
           working: 1, isFrozen: isFrozen)
       }
-      guard let limit = limit(of: device, on: property), limit.isBinding,
-        values[property] > limit.value
+      let binding = limits(of: device, on: property).filter(\.isBinding)
+      guard let limit = binding.min(by: { $0.value < $1.value }), values[property] > limit.value
       else { return nil }
       return Refusal(
         property: property, value: values[property], limiter: limit.limiter, reason: limit.reason,

@@ -17,6 +17,9 @@ package enum Resolver {
     var state = State(
       request: request, machine: machine, devices: devices.sorted { $0.name < $1.name })
     for property in VIOMMUProperty.allCases { state.decide(property) }
+    if request[.extendedInterruptMode] == 1, !state.values.remapsInterrupts {
+      throw .properties(.eimWithoutInterruptRemapping)
+    }
     state.checkSharedVirtualMemory()
     guard state.refusals.isEmpty else { throw .refused(state.refusals) }
     return Resolution(
@@ -42,7 +45,7 @@ package enum Resolver {
     mutating func decide(_ property: VIOMMUProperty) {
       let limits =
         rules(for: property) + reserve(of: property)
-        + devices.compactMap { $0.limit(on: property, given: values, asked: request) }
+        + devices.flatMap { $0.limits(on: property, given: values, asked: request) }
       let automatic = property.candidate(within: limits.map(\.value).min() ?? .max)
       let value: Int
       if let asked = request[property] {

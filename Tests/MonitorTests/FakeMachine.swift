@@ -3,6 +3,7 @@ import EventLoop
 import Machine
 import Monitor
 import Tracing
+import VirtualIOMMU
 
 /// A machine that remembers what it was asked, with a few bytes of memory and ports.
 @VMMain final class FakeMachine: MachineControl {
@@ -52,6 +53,8 @@ import Tracing
   func shutdown(_ cause: RunCause) { requests.append(.shutdown(cause)) }
 
   func powerDown() { requests.append(.powerDown) }
+
+  var capabilityReport: CapabilityReport?
 
   var characterDevices: [CharacterDeviceStatus] = []
 

@@ -164,10 +164,51 @@ import Testing
     ones.put(0x1a0, UInt32(0x400 << 20 | 1 << 16 | 0xf))
     ones.put(0x400, UInt32.max)
     #expect(throws: Refusal.damaged(.allOnes(at: 0x400))) { try place(.auto, ones) }
-    #expect(throws: Refusal.noChain) { try place(.auto, ConfigSpaceFixture(size: 4096)) }
-    #expect(throws: Refusal.noChain) { try place(.auto, ConfigSpaceFixture(size: 256)) }
+    #expect(throws: Refusal.noExtendedSpace) { try place(.auto, ConfigSpaceFixture(size: 256)) }
     #expect(throws: Refusal.alreadyPresent(at: 0x200)) {
       try place(.auto, fixture([(0x01, 2, 0x100), (0x1b, 1, 0x200)]))
+    }
+  }
+
+  @Test func `A chain without anything begins with it`() throws {
+    for place in [ExtendedCapabilityPlacement.Place.auto, .at(0x100)] {
+      let (image, offset) = try self.place(place, ConfigSpaceFixture(size: 4096))
+      #expect(offset == 0x100)
+      #expect(image.read(offset: 0x100, length: 4) == 0x0001_001b)
+      #expect(CapabilityWalk.extended(in: image.values).capabilities.map(\.offset) == [0x100])
+    }
+  }
+
+  /// The kernel hides the header of a capability at 0x100, not what follows it.
+  @Test func `A start that is not free leads on to it`() throws {
+    var fixture = ConfigSpaceFixture(size: 4096)
+    fixture.put(0x104, UInt32(0x0007_1406))
+    for place in [ExtendedCapabilityPlacement.Place.auto, .at(0xff8)] {
+      let (image, offset) = try self.place(place, fixture)
+      #expect(offset == 0xff8)
+      #expect(image.read(offset: 0x100, length: 4) == 0xff80_0000)
+      #expect(image.isFullyEmulated(offset: 0x100, length: 4))
+      #expect(
+        CapabilityWalk.extended(in: image.values).capabilities.map(\.id) == [.null, .pasid])
+    }
+    #expect(try self.place(.at(0x100), fixture).offset == 0x100)
+    #expect(try self.place(.at(0x104), fixture).offset == 0x104)
+  }
+
+  @Test func `A visible one of the host is dropped and its bytes are not used again`() throws {
+    let host = fixture([(0x1b, 1, 0x100), (0x0f, 1, 0x108)])
+    var image = try #require(host.image)
+    CapabilityChainPlan.extended(CapabilityWalk.extended(in: host.bytes)) { $0.id != .pasid }
+      .apply(to: &image)
+    let capability = try #require(PASIDCapability(width: 5, exec: false, privileged: false))
+    let bare = image
+    let plan = try capability.plan(at: .auto, in: image, host: host.bytes)
+    image.apply(plan.edits)
+    #expect(plan.offset == 0xff8)
+    #expect(
+      CapabilityWalk.extended(in: image.values).capabilities.map(\.id) == [.null, .ats, .pasid])
+    #expect(throws: Refusal.taken(0x104, by: .pasid, at: 0x100)) {
+      try capability.plan(at: .at(0x104), in: bare, host: host.bytes)
     }
   }
 

@@ -44,6 +44,7 @@ enum QEMUEventTable {
     .vfioCheckPmReset: ("vfio_check_pm_reset", "%s Supports PM reset"),
     .vfioCheckAfFlr: ("vfio_check_af_flr", "%s Supports FLR via AF cap"),
     .vfioAddExtCapDropped: ("vfio_add_ext_cap_dropped", "%s 0x%x@0x%x"),
+    .vfioPciSynthesizePasidCap: ("vfio_pci_synthesize_pasid_cap", "%s offset: 0x%x"),
     .vfioPciReadConfig: ("vfio_pci_read_config", " (%s, @0x%x, len=0x%x) 0x%x"),
     .vfioPciWriteConfig: ("vfio_pci_write_config", " (%s, @0x%x, 0x%x, len=0x%x)"),
     .vfioIntxEnable: ("vfio_intx_enable", " (%s)"),
