@@ -7,6 +7,7 @@ internal import Passthrough
 internal import SystemPackage
 internal import Tracing
 internal import VFIO
+internal import VirtualIOMMU
 
 extension Machine {
   // MARK: - Devices at start
@@ -16,6 +17,9 @@ extension Machine {
     switch device {
     case .vfioPCI(let function): try add(function, isHotPlug: false)
     case .rootPort(let port): try add(port)
+    case .intelIOMMU(let device):
+      // Made before all others, so that its place among them does not matter.
+      if let id = device.properties.id { deviceIDs.append(id) }
     case .debugExit(let device):
       let properties = device.properties
       guard
@@ -60,40 +64,59 @@ extension Machine {
       throw MachineError(.placement(error), option: device.optionText)
     }
     if let warning = bus.warning(for: "vfio-pci", at: slot) { diagnostics.warning(warning) }
-    let path = HostDevicePath(path: device.source.sysfsPath)
-    do throws(AssignmentError.Failure) {
-      try exists(path)
-      tracer.emit(
-        .vfioMdev, [.text(path.name), .flag(path.isMediated(on: environment.kernel))])
-      let assigned =
-        if let id = properties.iommufd, let object = objects.first(where: { $0.id == id }) {
-          try attacher.attach(path, to: object)
-        } else {
-          try attacher.attach(path)
-        }
+    do throws(MachineError.Cause) {
+      let neighbours = addressSpacesOfFunctions()
       let place = GuestPlace(slot: slot, on: bus, router: board.interrupts)
-      let function: PassthroughFunction
-      do throws(AssignmentError.Failure) {
-        function = try PassthroughFunction(
-          device: assigned, options: FunctionOptions(properties), place: place,
-          environment: environment)
-      } catch {
-        attacher.detach(assigned)
-        throw error
+      let function = try realize(device, at: place)
+      let facts: DeviceFacts?
+      do throws(ResolutionError) { facts = try introduce(function, amid: neighbours) } catch {
+        function.leaveGuest()
+        attacher.detach(function.device)
+        throw .viommu(error, iommu: iommu?.option)
       }
       let coordinator = coordinator
       function.onReset = { [unowned coordinator] in coordinator.reset($0) }
       function.onHostError = { [unowned self] _ in note(.deviceError) }
       function.onHostRequest = { [unowned self] in giveBack($0) }
       place.observe(function)
-      functions.append(AssignedFunction(id: properties.id, place: place, function: function))
+      functions.append(
+        AssignedFunction(id: properties.id, place: place, function: function, facts: facts))
       coordinator.add(function)
+      applyCapabilities()
       if isHotPlug { function.reset() }
       bus.attach(function, at: slot, isHotPlug: isHotPlug)
     } catch {
       bus.release(slot)
-      throw MachineError(
-        .assignment(AssignmentError(path.name, error)), option: device.optionText)
+      throw MachineError(error, option: device.optionText)
+    }
+  }
+
+  /// Attaches a function of the host and realizes it; nothing is left behind by one that fails.
+  private func realize(
+    _ device: VFIOPCIDevice, at place: GuestPlace
+  ) throws(MachineError.Cause) -> PassthroughFunction {
+    let path = HostDevicePath(path: device.source.sysfsPath)
+    do throws(AssignmentError.Failure) {
+      try exists(path)
+      tracer.emit(
+        .vfioMdev, [.text(path.name), .flag(path.isMediated(on: environment.kernel))])
+      let id = device.properties.iommufd
+      let assigned =
+        if let id, let object = objects.first(where: { $0.id == id }) {
+          try attacher.attach(path, to: object)
+        } else {
+          try attacher.attach(path)
+        }
+      do throws(AssignmentError.Failure) {
+        return try PassthroughFunction(
+          device: assigned, options: FunctionOptions(device.properties), place: place,
+          environment: environment)
+      } catch {
+        attacher.detach(assigned)
+        throw error
+      }
+    } catch {
+      throw .assignment(AssignmentError(path.name, error))
     }
   }
 
@@ -171,6 +194,7 @@ extension Machine {
     guard let index = functions.firstIndex(where: { $0.function === function }) else { return }
     let gone = functions.remove(at: index)
     coordinator.unplug(gone.function)
+    forget(gone.function.name)
     tell(.deviceDeleted(id: gone.id))
   }
 }
@@ -180,6 +204,8 @@ struct AssignedFunction {
   let id: String?
   let place: GuestPlace
   let function: PassthroughFunction
+  /// What the host tells of it; nil in a machine without a vIOMMU.
+  var facts: DeviceFacts?
 }
 
 extension PCISlot {
@@ -210,6 +236,12 @@ extension FunctionOptions {
       case .bar0, .bar1, .bar2, .bar3, .bar4, .bar5: properties.msixRelocation.bar.map { .bar($0) }
       }
     identity = IdentityOverrides(properties.identity)
+    ats = properties.ats
+    vpasidCapabilityOffset =
+      switch properties.pasidCapabilityOffset {
+      case .automatic: .auto
+      case .at(let offset): .at(Int(offset))
+      }
   }
 }
 

@@ -35,6 +35,7 @@ extension Machine {
         "This machine has no firmware and no kernel to run: start it with -kernel FILE, or with "
           + "-accel qtest to drive it from a test.")
     }
+    freezeCapabilities()
     runState = .running
     tell(.resumed)
     cpus?.resume()
@@ -42,6 +43,7 @@ extension Machine {
 
   /// Lets the guest run for the first time.
   func start() {
+    freezeCapabilities()
     runState = .running
     cpus?.resume()
   }

@@ -38,6 +38,10 @@ package import VirtualIOMMU
   let payload: BootPlan?
   let clock = BoardClock.host
   var functions: [AssignedFunction] = []
+  /// The vIOMMU; nil in a machine without one.
+  var iommu: GuestIOMMU?
+  /// The PASID capability that each function was last asked to show, by the function's name.
+  var shownPASIDs: [String: FunctionPASID] = [:]
   /// Ids of devices other than assigned functions.
   var deviceIDs: [String] = []
   var observers: [@VMMain (MachineEvent) -> Void] = []
@@ -130,6 +134,7 @@ package import VirtualIOMMU
     if needsNode, (try? kernel.status(of: "/dev/iommu")) == nil {
       throw MachineError(.noIOMMUFD)
     }
+    try makeIOMMU(configuration, hasCPUs: kvm != nil)
     for device in configuration.devices { try add(device) }
     try performReset()
     if !configuration.startsPaused { start() }

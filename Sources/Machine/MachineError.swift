@@ -2,10 +2,11 @@ package import Board
 package import Boot
 package import Hypervisor
 package import VFIO
+package import VirtualIOMMU
 
 /// Why a machine could not be built: what failed and the option that asked for it.
 package struct MachineError: Error {
-  package enum Cause {
+  package enum Cause: Error {
     case accelerator(AcceleratorError)
     case board(BoardError)
     case boot(BootError)
@@ -13,6 +14,11 @@ package struct MachineError: Error {
     case characterDeviceInUse(String)
     case placement(PCIPlacementError)
     case assignment(AssignmentError)
+    /// The vIOMMU's properties do not go together, or a device cannot live with them; `iommu` is the
+    /// vIOMMU's option in full when another's is at fault.
+    case viommu(ResolutionError, iommu: String?)
+    /// `intremap=on` beside interrupt controllers that are all in the kernel.
+    case remappingInKernel
     /// Ports beyond the last one, or none.
     case noSuchPorts
     case noIOMMUFD
@@ -39,6 +45,13 @@ package struct MachineError: Error {
     case .boot(let error): [error.message] + error.hints
     case .placement(let error): Self.split(error.message)
     case .assignment(let error): [error.message] + error.hints
+    case .viommu(let error, let iommu):
+      error.messages + error.hints.map { hint in iommu.map { "\($0): \(hint)" } ?? hint }
+    case .remappingInKernel:
+      [
+        "Interrupt Remapping cannot work with kernel-irqchip=on, please use 'split|off'.",
+        "Use -machine q35,kernel-irqchip=split, or leave intremap=on out.",
+      ]
     case .noSuchPorts: ["the ports are not there", "There are ports 0 to 0xffff."]
     case .noIOMMUFD:
       [

@@ -30,14 +30,17 @@ package struct PASIDCapabilityRefusal: Error, Equatable, Sendable {
     return "vfio: Placing PASID capability at offset \(offset) failed"
   }
 
+  /// Why, to be read after "none".
+  package var cause: String {
+    switch reason {
+    case .placement(let refusal): refusal.message
+    case .notExpress: "the guest finds no PCI Express capability in the function"
+    case .width(let width): "no function has PASIDs of \(width) bits"
+    }
+  }
+
   /// Whose, why, and what would work.
   package var hint: String {
-    let cause =
-      switch reason {
-      case .placement(let refusal): refusal.message
-      case .notExpress: "the guest finds no PCI Express capability in the function"
-      case .width(let width): "no function has PASIDs of \(width) bits"
-      }
     let advice = freeOffset.map {
       ": x-vpasid-cap-offset=auto would put it at \(Self.hexadecimal($0))"
     }

@@ -213,5 +213,16 @@ extension TraceEvent {
 
     TraceDefinition(
       .swiftvmmResetPlan, "swiftvmm_reset_plan", "%s method %s because %s"),
+
+    TraceDefinition(
+      .viommuDeviceFacts, "viommu_device_facts",
+      "%s unit %s type %s address bits %d PASID bits %d capabilities 0x%lx"),
+    TraceDefinition(
+      .viommuDecision, "viommu_decision", "%s requested %s effective %s limited by %s"),
+    TraceDefinition(.viommuFunctionPasid, "viommu_function_pasid", "%s %s"),
+    TraceDefinition(.viommuRefused, "viommu_refused", "%s"),
+    TraceDefinition(.viommuRemoved, "viommu_removed", "%s"),
+    TraceDefinition(.viommuFrozen, "viommu_frozen", "cap 0x%lx ecap 0x%lx"),
+    TraceDefinition(.viommuGuestRequest, "viommu_guest_request", "%s"),
   ]
 }

@@ -99,4 +99,19 @@ public enum TraceEvent: Int, CaseIterable, Sendable {
 
   /// Our own: which reset method a function gets and why.
   case swiftvmmResetPlan
+
+  /// Our own: what the host tells of a function to the vIOMMU.
+  case viommuDeviceFacts
+  /// Our own: a property of the vIOMMU got another value, or got it otherwise.
+  case viommuDecision
+  /// Our own: the PASID capability that a function shows, or why it shows none.
+  case viommuFunctionPasid
+  /// Our own: a device cannot live with the vIOMMU, or the properties do not go together.
+  case viommuRefused
+  /// Our own: a device has left.
+  case viommuRemoved
+  /// Our own: the values change no more.
+  case viommuFrozen
+  /// Our own: the guest switched on what the vIOMMU does not do.
+  case viommuGuestRequest
 }

@@ -66,13 +66,18 @@ package struct CapabilityReport: Equatable, Sendable {
   /// Said of a value that has no use: PASIDs that no function has.
   package let notes: [String]
 
-  /// The report of values that can still change.
-  package init(_ resolution: Resolution) { self.init(resolution, isFrozen: false) }
+  /// The report of values that can still change; `missingPASIDs` says why a function shows no PASID
+  /// capability although it could have one, by the function's name.
+  package init(_ resolution: Resolution, missingPASIDs: [String: String] = [:]) {
+    self.init(resolution, missingPASIDs, isFrozen: false)
+  }
 
   /// The report of values that a guest runs with.
-  package init(_ frozen: FrozenCapabilities) { self.init(frozen.resolution, isFrozen: true) }
+  package init(_ frozen: FrozenCapabilities, missingPASIDs: [String: String] = [:]) {
+    self.init(frozen.resolution, missingPASIDs, isFrozen: true)
+  }
 
-  private init(_ resolution: Resolution, isFrozen: Bool) {
+  private init(_ resolution: Resolution, _ missingPASIDs: [String: String], isFrozen: Bool) {
     self.isFrozen = isFrozen
     rows = VIOMMUProperty.allCases.map { Self.row($0, resolution) }
     functions = resolution.devices.map { device in
@@ -86,7 +91,8 @@ package struct CapabilityReport: Equatable, Sendable {
             name: register.name, bits: register.bits,
             fields: register.fields.map { UnitRegister.Field(name: $0.name, value: $0.value) })
         },
-        pasid: resolution.pasid(of: device),
+        pasid: missingPASIDs[device.name].map { .none(.noPlace($0)) }
+          ?? resolution.pasid(of: device),
         isATSUsable: information.map { !$0.capabilities.contains(.atsNotSupported) },
         tracksDirtyPages: information.map { $0.capabilities.contains(.dirtyTracking) })
     }

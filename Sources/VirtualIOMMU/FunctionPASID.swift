@@ -13,6 +13,8 @@ package enum FunctionPASID: Equatable, Sendable {
     case deviceHasNone
     /// The vIOMMU offers none; who limited it.
     case notOffered([Limiter])
+    /// There is no place for it in the function's config space, and why.
+    case noPlace(String)
 
     package var text: String {
       switch self {
@@ -21,6 +23,7 @@ package enum FunctionPASID: Equatable, Sendable {
       case .deviceHasNone: "the host reports no PASID width for it"
       case .notOffered(let limiters):
         "the vIOMMU offers no PASIDs (\(limiters.map(\.name).joined(separator: ", ")))"
+      case .noPlace(let reason): reason
       }
     }
   }

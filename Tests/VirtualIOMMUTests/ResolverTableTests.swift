@@ -155,6 +155,7 @@ import VirtualIOMMU
     case .none(.noInformation): "noInformation"
     case .none(.deviceHasNone): "deviceHasNone"
     case .none(.notOffered): "notOffered"
+    case .none(.noPlace): "noPlace"
     }
   }
 

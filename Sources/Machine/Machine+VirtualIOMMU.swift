@@ -1,0 +1,154 @@
+internal import CommandLine
+internal import Hypervisor
+internal import Passthrough
+internal import Tracing
+internal import VFIO
+internal import VirtualIOMMU
+
+extension Machine {
+  // MARK: - Building
+
+  /// Makes the vIOMMU that the command line asks for, before any device: its properties have to go
+  /// together. Event: `viommu_decision`.
+  func makeIOMMU(_ configuration: Configuration, hasCPUs: Bool) throws(MachineError) {
+    guard let device = configuration.intelIOMMU else { return }
+    let asksToRemap = device.properties.request[.interruptRemapping] == 1
+    if asksToRemap, hasCPUs, configuration.interruptController == .kernel {
+      throw MachineError(.remappingInKernel, option: device.optionText)
+    }
+    // Interrupts of a guest that runs are not remapped yet: without guest CPUs there are none, and the
+    // registers are those that a test of QEMU sees.
+    let machine = VIOMMUMachine(remapsInterrupts: !hasCPUs, hasX2APIC: hasCPUs)
+    do throws(ResolutionError) {
+      let made = try GuestIOMMU(device, machine: machine)
+      trace(made.resolution, after: nil)
+      iommu = made
+    } catch {
+      for message in error.messages { tracer.emit(.viommuRefused, [.text(message)]) }
+      throw MachineError(.viommu(error, iommu: nil), option: device.optionText)
+    }
+    capabilityReport = iommu?.report
+  }
+
+  // MARK: - Devices
+
+  /// What the host tells of the address spaces of the functions there are, before another one comes.
+  func addressSpacesOfFunctions() -> [(facts: DeviceFacts, told: [ClosedRange<UInt64>])] {
+    guard iommu != nil else { return [] }
+    return functions.compactMap { assigned in
+      assigned.facts.map { ($0, assigned.function.hardwareFacts.iovaRanges) }
+    }
+  }
+
+  /// Lets the vIOMMU know of a function that was just made, and the function of its PASIDs. Throws when
+  /// they cannot live together, with nothing changed. Events: `viommu_device_facts`,
+  /// `viommu_decision` and `viommu_function_pasid`, or `viommu_refused`.
+  func introduce(
+    _ function: PassthroughFunction,
+    amid neighbours: [(facts: DeviceFacts, told: [ClosedRange<UInt64>])]
+  ) throws(ResolutionError) -> DeviceFacts? {
+    guard var iommu else { return nil }
+    let facts = function.hardwareFacts.separated(from: neighbours)
+    trace(facts)
+    let before = iommu.resolution
+    do throws(ResolutionError) { try iommu.add(facts) } catch {
+      for message in error.messages { tracer.emit(.viommuRefused, [.text(message)]) }
+      throw error
+    }
+    self.iommu = iommu
+    trace(iommu.resolution, after: before)
+    return facts
+  }
+
+  /// Makes registers, functions and monitors show the values as they are now; to be called after each
+  /// change of the functions.
+  func applyCapabilities() {
+    guard let iommu else { return }
+    let resolution = iommu.resolution
+    for assigned in functions {
+      guard let facts = assigned.facts else { continue }
+      show(resolution.pasid(of: facts), on: assigned.function)
+    }
+    capabilityReport = self.iommu?.report
+  }
+
+  private func show(_ pasid: FunctionPASID, on function: PassthroughFunction) {
+    guard shownPASIDs[function.name] != pasid else { return }
+    shownPASIDs[function.name] = pasid
+    iommu?.missingPASIDs[function.name] = nil
+    tracer.emit(.viommuFunctionPasid, [.text(function.name), .text(pasid.text)])
+    do throws(PASIDCapabilityRefusal) { try function.show(pasid) } catch {
+      // As under QEMU the function goes on without the capability.
+      diagnostics.error(error.message)
+      diagnostics.hint(error.hint)
+      iommu?.missingPASIDs[function.name] = error.cause
+      tracer.emit(.viommuFunctionPasid, [.text(function.name), .text("none: \(error.cause)")])
+    }
+  }
+
+  /// Forgets a function that has left. Events: `viommu_removed`, `viommu_decision`.
+  func forget(_ name: String) {
+    guard var iommu else { return }
+    let before = iommu.resolution
+    tracer.emit(.viommuRemoved, [.text(name)])
+    shownPASIDs[name] = nil
+    iommu.remove(name)
+    // With a narrow device gone, more can be told of those that were only known not to be narrower.
+    for index in functions.indices where functions[index].facts?.iovaRanges == [] {
+      let others = functions.compactMap { assigned in
+        assigned.facts.flatMap { facts in
+          facts.iovaRanges.isEmpty
+            ? nil : (facts: facts, told: assigned.function.hardwareFacts.iovaRanges)
+        }
+      }
+      let facts = functions[index].function.hardwareFacts.separated(from: others)
+      if (try? iommu.add(facts)) != nil { functions[index].facts = facts }
+    }
+    self.iommu = iommu
+    trace(iommu.resolution, after: before)
+    applyCapabilities()
+  }
+
+  /// Lets no value change any more; to be called before the first guest instruction. Event:
+  /// `viommu_frozen`.
+  func freezeCapabilities() {
+    guard var iommu, !iommu.isFrozen else { return }
+    iommu.freeze()
+    self.iommu = iommu
+    let registers = VTdRegisters(iommu.resolution.values)
+    tracer.emit(
+      .viommuFrozen,
+      [.word(registers.capability.bits), .word(registers.extendedCapability.bits)])
+    applyCapabilities()
+  }
+
+  // MARK: - Trace
+
+  private func trace(_ facts: DeviceFacts) {
+    let information = facts.information
+    tracer.emit(
+      .viommuDeviceFacts,
+      [
+        .text(facts.name), .text(facts.unitName ?? "unknown"),
+        .text(information?.unit.name ?? IOMMUTypeData.none.name), .number(facts.addressWidth),
+        .number(information?.pasidWidth ?? 0), .word(information?.capabilities.rawValue ?? 0),
+      ])
+  }
+
+  /// One line for each property that is not decided as before.
+  private func trace(_ resolution: Resolution, after before: Resolution?) {
+    for decision in resolution.decisions
+    where decision != before?.decision(on: decision.property) {
+      let property = decision.property
+      tracer.emit(
+        .viommuDecision,
+        [
+          .text(property.rawValue), .text(decision.requested.map(property.text) ?? "auto"),
+          .text(property.text(decision.effective)),
+          .text(
+            decision.limiters.isEmpty
+              ? "nobody" : decision.limiters.map(\.name).joined(separator: ",")),
+        ])
+    }
+  }
+}
