@@ -3,6 +3,7 @@ import EventLoop
 import HostKernel
 import Machine
 import SimulatedKernel
+import SystemPackage
 import Testing
 import VirtualIOMMU
 
@@ -22,7 +23,7 @@ import VirtualIOMMU
   }
 
   /// The second function for the root port.
-  static func late() throws -> DeviceConfiguration {
+  @VMMain static func late() throws -> DeviceConfiguration {
     try SimulatedMachine.device(
       arguments("") + ["-device", "vfio-pci,id=late,host=\(second),iommufd=i,bus=port"])
   }
@@ -122,6 +123,7 @@ import VirtualIOMMU
       made.machine.reset(.hostQMPSystemReset)
       #expect(try made.report == report)
       #expect(throws: MachineRefusal.self) { try made.machine.addDevice(try Self.late()) }
+      _ = made.simulated.enableConfigWindow()
       #expect(try made.guestPASID(Self.first) == "20xp")
     }
   }

@@ -64,7 +64,7 @@ import VirtualIOMMU
 
   /// All of a function's config space, read through the memory window.
   func configSpace(slot: UInt64) -> [UInt8] {
-    (0..<1024).flatMap { index in
+    (0..<UInt64(1024)).flatMap { index in
       let dword = UInt32(
         truncatingIfNeeded: machine.readMemory(window | slot << 15 | index << 2, size: 4))
       return (0..<4).map { UInt8(truncatingIfNeeded: dword >> (8 * UInt32($0))) }

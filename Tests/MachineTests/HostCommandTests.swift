@@ -4,6 +4,7 @@ import Glibc
 import Machine
 import SimulatedKernel
 import Testing
+import VirtualIOMMU
 
 /// The command that a host description gives in its first comment.
 @Suite struct HostCommandTests {
