@@ -30,7 +30,7 @@ struct CapabilityReader {
     }
     for value in try list.items(limit: 128) {
       let kind = try Self.kind(of: value, ExtendedKind.self)
-      let fields = try value.fields(["id", "at", "version", "bytes"] + kind.keys)
+      let fields = try value.fields(["id", "at", "version", "next", "bytes"] + kind.keys)
       let place = try fields.required("at")
       let offset = Int(try place.integer(in: UInt16(0x100)...0xFFC))
       if extended.isEmpty, offset != 0x100 {
@@ -38,6 +38,7 @@ struct CapabilityReader {
       }
       var capability = try extendedCapability(kind, fields, at: offset)
       if let version = fields["version"] { capability.version = try version.integer(in: 1...15) }
+      if let next = fields["next"] { capability.next = try next.integer(in: 0...0xFFF) }
       try Self.overlay(fields["bytes"], over: &capability)
       try check(capability, named: kind.rawValue, at: place, in: extended, end: 0x1000)
       extended.append(capability)
@@ -47,7 +48,8 @@ struct CapabilityReader {
   private static func kind<Kind: RawRepresentable<String> & CaseIterable>(
     of value: YAMLValue, _ kinds: Kind.Type
   ) throws(HostDescriptionError) -> Kind {
-    let all = ["id", "at", "version", "bytes"] + StandardKind.allKeys + ExtendedKind.allKeys
+    let all =
+      ["id", "at", "version", "next", "bytes"] + StandardKind.allKeys + ExtendedKind.allKeys
     return try value.fields(all).required("id").choice(Kind.allCases.map { ($0.rawValue, $0) })
   }
 

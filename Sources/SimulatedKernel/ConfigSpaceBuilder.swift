@@ -98,8 +98,9 @@ package struct ConfigSpaceBuilder: Sendable, Equatable {
 
   private func linkExtended(in config: inout HostConfigSpace) {
     for (index, capability) in extendedCapabilities.enumerated() {
-      let next =
+      let following =
         index + 1 < extendedCapabilities.count ? extendedCapabilities[index + 1].offset : 0
+      let next = capability.next.map(Int.init) ?? following
       let header =
         UInt64(capability.identifier) | UInt64(capability.version) << 16 | UInt64(next) << 20
       capability.place(in: &config)

@@ -6,6 +6,8 @@ package struct HostCapability: Sendable, Equatable {
   package var offset: Int
   /// The version in an extended header, 1 to 15; 0 for a standard one.
   package var version: UInt8
+  /// Where an extended header leads instead of to the next capability of its list; 0 ends the chain.
+  package var next: UInt16?
   /// The registers after the header, from `offset + headerSize` on.
   package private(set) var body: [UInt8]
   private var writable: [UInt8]

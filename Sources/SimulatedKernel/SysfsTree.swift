@@ -24,6 +24,7 @@ package struct SysfsTree: Sendable {
     addDirectory("/sys/bus/mdev")
     addDirectory("/sys/kernel/iommu_groups")
     addDirectory("/sys/class/vfio-dev")
+    addDirectory("/sys/class/iommu")
     for function in host.functions { add(function, on: host) }
     for (number, members) in Dictionary(grouping: host.functions, by: \.group.number) {
       addGroup(number, members)
@@ -156,6 +157,7 @@ package struct SysfsTree: Sendable {
     if !function.group.isArtificial || host.device(at: function.address) != nil {
       addLink("\(directory)/iommu_group", to: "/sys/kernel/iommu_groups/\(function.group.number)")
     }
+    add(function.group.iommu, inFrontOf: function, at: directory)
     addLink("/sys/bus/pci/devices/\(function.address)", to: directory)
     let device = host.device(at: function.address)
     // A driver that leaves has lost its links before it waits for the device's users.
@@ -175,6 +177,22 @@ package struct SysfsTree: Sendable {
       }
       addLink("/sys/class/vfio-dev/vfio\(device.index)", to: node)
     }
+  }
+
+  /// The unit in front of a function with what its driver says of it, and the links between the two.
+  private mutating func add(
+    _ iommu: HostIOMMU, inFrontOf function: FunctionState, at directory: String
+  ) {
+    if case .absent = iommu.kind { return }
+    let unit = "/sys/devices/virtual/iommu/\(iommu.name)"
+    addDirectory("\(unit)/devices")
+    addLink("/sys/class/iommu/\(iommu.name)", to: unit)
+    addLink("\(directory)/iommu", to: unit)
+    addLink("\(unit)/devices/\(function.address)", to: directory)
+    guard case .intel(let capability, let extendedCapability) = iommu.kind else { return }
+    addDirectory("\(unit)/intel-iommu")
+    addFile("\(unit)/intel-iommu/cap", String(capability, radix: 16))
+    addFile("\(unit)/intel-iommu/ecap", String(extendedCapability, radix: 16))
   }
 
   private static func alias(of config: HostConfigSpace) -> String {

@@ -275,39 +275,47 @@ extension VirtualConfig {
     ExtendedCapability.ltr, ExtendedCapability.dvsec,
   ]
 
+  /// Links stay the hardware's, a loop included, but for those that lead to a hidden capability.
   private mutating func linkExtended(_ config: HostConfigSpace) {
     let chain = config.extendedCapabilities
     guard !chain.isEmpty else { return }
+    // A looping chain has each header many times.
+    let offsets = Set(chain.map(\.offset)).sorted()
+    var isAnyVisible = false
     var link: Int?
-    for (index, (identifier, offset)) in chain.enumerated()
-    where Self.visibleExtended.contains(identifier) {
-      setNext(of: link ?? 0x100, to: offset)
-      link = offset
-      let end = index + 1 < chain.count ? chain.map(\.offset).filter { $0 > offset }.min() : nil
-      let length = Self.extendedLength(
-        of: identifier, at: offset, room: (end ?? config.size) - offset, in: config)
-      own(offset..<offset + length, by: offset)
-      describe(offset..<offset + length, virtual: 0, writable: 0)
-      describe(offset..<offset + 4, virtual: 0xFF, writable: 0)
-      describeExtended(identifier, at: offset, length: length)
+    for (identifier, offset) in chain {
+      let next = config.long(at: offset) >> 20
+      if Self.visibleExtended.contains(identifier) {
+        let end = offsets.first { $0 > offset } ?? config.size
+        let length = Self.extendedLength(
+          of: identifier, at: offset, room: end - offset, in: config)
+        own(offset..<offset + length, by: offset)
+        describe(offset..<offset + length, virtual: 0, writable: 0)
+        describe(offset..<offset + 4, virtual: 0xFF, writable: 0)
+        describeExtended(identifier, at: offset, length: length)
+        setNext(of: offset, to: next)
+        isAnyVisible = true
+        link = offset
+      } else if let link {
+        setNext(of: link, to: next & 0xFFC)
+      } else {
+        hideHead()
+        link = offset
+      }
     }
-    if let link { setNext(of: link, to: 0) }
-    hideHead(chain[0].identifier, anyVisible: link != nil)
+    if !isAnyVisible { for offset in 0x100..<0x104 { values[offset] = 0 } }
   }
 
   /// A hidden first capability leaves an empty header at 0x100 that links to the visible ones.
-  private mutating func hideHead(_ identifier: UInt16, anyVisible: Bool) {
-    guard !Self.visibleExtended.contains(identifier) else { return }
+  private mutating func hideHead() {
     values[0x100] = 0
     values[0x101] = 0
     values[0x102] &= 0xF0
-    if !anyVisible { for offset in 0x100..<0x104 { values[offset] = 0 } }
     own(0x100..<0x104, by: 0x100)
     describe(0x100..<0x104, virtual: 0xFF, writable: 0)
   }
 
-  private mutating func setNext(of offset: Int, to next: Int) {
-    guard next != offset else { return }
+  private mutating func setNext(of offset: Int, to next: UInt32) {
     values[offset + 2] = values[offset + 2] & 0x0F | UInt8(truncatingIfNeeded: next << 4)
     values[offset + 3] = UInt8(truncatingIfNeeded: next >> 4)
   }

@@ -35,6 +35,21 @@ struct SysfsTests {
     #expect(try kernel.status(of: Self.device) == FileStatus())
   }
 
+  @Test("the unit in front of a function is linked and tells its registers")
+  func unit() throws {
+    let kernel = try ContractHost().kernel
+    let unit = "/sys/bus/pci/devices/0000:87:00.0/iommu"
+    #expect(try kernel.link(at: unit).hasSuffix("/virtual/iommu/scalable"))
+    let registers = try ["cap", "ecap"].map { name in
+      String(decoding: try kernel.contents(of: "\(unit)/intel-iommu/\(name)"), as: UTF8.self)
+    }
+    #expect(registers == ["19ed008c40780c66\n", "3ef9ea6f050df\n"])
+    #expect(try kernel.entries(of: "/sys/class/iommu/scalable/devices").contains("0000:87:00.0"))
+    #expect(throws: Errno.noSuchFileOrDirectory) {
+      try kernel.link(at: "/sys/bus/pci/devices/0000:a1:00.0/iommu")
+    }
+  }
+
   @Test("resources give address, end and flags of each BAR")
   func resources() throws {
     let kernel = try ContractHost().kernel
