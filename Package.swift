@@ -73,14 +73,16 @@ let package = Package(
       ]),
     room(
       "Monitor",
-      ["CJSON", "Tracing", "EventLoop", "VirtualIOMMU", "CommandLine", "Machine", system]),
+      [
+        "CJSON", "Tracing", "EventLoop", "VirtualIOMMU", "Board", "CommandLine", "Machine", system,
+      ]),
     room("TraceComparison"),
     room("Lab"),
 
     program(
       "swiftvmm",
       [
-        "CommandLine", "EventLoop", "HostKernel", "Machine", "Monitor", "Passthrough",
+        "Board", "CommandLine", "EventLoop", "HostKernel", "Machine", "Monitor", "Passthrough",
         "SimulatedKernel", "Tracing", system,
       ]),
     program("swiftvmm-trace", ["TraceComparison", argumentParser]),
@@ -132,7 +134,8 @@ let package = Package(
     tests(
       "MonitorTests",
       [
-        "Monitor", "CommandLine", "EventLoop", "Machine", "Tracing", "VirtualIOMMU", "TestSupport",
+        "Monitor", "Board", "CommandLine", "EventLoop", "HostKernel", "Machine", "Tracing",
+        "VirtualIOMMU", "TestSupport",
       ]),
     tests("TraceComparisonTests", ["TraceComparison", "TestSupport"]),
     tests("LabTests", ["Lab"]),

@@ -1,4 +1,4 @@
-internal import Board
+package import Board
 internal import Boot
 package import CommandLine
 package import EventLoop
@@ -34,6 +34,10 @@ package import VirtualIOMMU
   /// Whether guest code may run: an accelerator without CPUs is driven by a test instead.
   let hasGuestCode: Bool
   let characters: CharacterBackends
+  /// Where the monitors of the command line are to be, in its order.
+  package internal(set) var monitorStreams: [MonitorStream] = []
+  /// Where `-qtest` is to be.
+  package internal(set) var testStream: (any CharacterBackend)?
   /// What the guest starts from; nil without a kernel.
   let payload: BootPlan?
   let clock = BoardClock.host
@@ -72,8 +76,8 @@ package import VirtualIOMMU
 
     let wishes = WishBox()
     characters = CharacterBackends(
-      events: events, on: kernel, commands: MuxCommands(quit: { wishes.ask(.quit) }),
-      announce: announce)
+      events: events, on: kernel, escape: configuration.escapeKey,
+      commands: MuxCommands(quit: { wishes.ask(.quit) }), announce: announce)
     do throws(BoardError) {
       board = try Q35Board(
         ramSize: configuration.memorySize, ramOptions: GuestRAMOptions(configuration),
@@ -118,6 +122,7 @@ package import VirtualIOMMU
       accelerator.signal(MSIMessage(address: address, data: data))
     }
     try openCharacterDevices(configuration)
+    try openStreams(configuration)
     try addSerialPorts(configuration)
     if let qtest = accelerator as? QtestAccelerator {
       qtest.onMessage = { [unowned memory = board.memory] message in

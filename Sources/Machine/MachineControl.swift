@@ -18,7 +18,6 @@ package enum RunCause: String, Sendable {
   case hostQMPQuit = "host-qmp-quit"
   case hostQMPSystemReset = "host-qmp-system-reset"
   case hostSignal = "host-signal"
-  case hostUI = "host-ui"
   case guestReset = "guest-reset"
   case guestShutdown = "guest-shutdown"
   case guestPanic = "guest-panic"
@@ -27,7 +26,7 @@ package enum RunCause: String, Sendable {
   package var isGuest: Bool {
     switch self {
     case .guestReset, .guestShutdown, .guestPanic: true
-    case .hostQMPQuit, .hostQMPSystemReset, .hostSignal, .hostUI: false
+    case .hostQMPQuit, .hostQMPSystemReset, .hostSignal: false
     }
   }
 }
