@@ -84,7 +84,7 @@ let package = Package(
     program(
       "swiftvmm",
       [
-        "CommandLine", "EventLoop", "HostKernel", "Machine", "Monitor", "Passthrough",
+        "Board", "CommandLine", "EventLoop", "HostKernel", "Machine", "Monitor", "Passthrough",
         "SimulatedKernel", "Tracing", system,
       ]),
     program("swiftvmm-trace", ["TraceComparison", argumentParser]),

@@ -13,7 +13,7 @@ package enum SocketMode: Equatable, Sendable {
 /// While there is none output is lost, as in QEMU.
 final class SocketBackend: StreamBackend {
   /// How long to leave a client waiting while the program has no descriptors left, in milliseconds.
-  private static let exhaustionPause: UInt32 = 1000
+  private static let exhaustionPause: UInt32 = 100
 
   private let endpoint: SocketEndpoint
   private let isServer: Bool

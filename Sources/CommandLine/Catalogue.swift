@@ -123,15 +123,6 @@ enum Catalogue {
       }),
   ]
 
-  /// Byte streams as `-qmp` and `-qtest` take them.
-  static let streams = ["unix:PATH,server=on,wait=off", "stdio"]
-
-  /// How byte streams of QEMU begin that are not supported.
-  static let unsupportedStreams = [
-    "COM", "braille", "chardev:", "fd:", "file:", "mon:", "msmouse", "null", "pipe:", "pty",
-    "tcp:", "telnet:", "udp:", "vc", "websocket:", "/dev/",
-  ]
-
   /// `-machine`, one for each ``MachineModel``.
   static let machines = MachineModel.allCases.map { Item(name: $0.rawValue, summary: $0.summary) }
 

@@ -46,6 +46,10 @@ package struct CharacterBackendConfiguration: Sendable, Equatable {
   /// `mon:stdio`, which `-nographic` means for the first serial port.
   package static let monitorOnStandardIO = CharacterBackendConfiguration(
     .standardIO(allowsSignals: false), isShared: true)
+
+  /// `stdio`.
+  package static let plainStandardIO = CharacterBackendConfiguration(
+    .standardIO(allowsSignals: true))
 }
 
 /// What an option such as `-serial` connects its device to.

@@ -118,18 +118,21 @@ extension CommandLineError {
       ("Device '\(id)' not found", Self.linkAdvice(id, known))
     case .secondIOMMU: ("QEMU does not support multiple vIOMMUs for x86 yet.", nil)
     case .noHostDevice: ("No provided host device", nil)
-    case .invalidCharacterDevice(let value):
-      ("'\(value)' is not a valid char driver", Self.list(Catalogue.streams))
     case .characterBackend(let refusal): refusal.sentences
     case .socketPathTooLong(let path): ("UNIX socket path '\(path)' is too long", nil)
-    case .unsupportedSocketMode(let setting):
-      ("a socket without \(setting) is not supported by this version", "add ,\(setting)")
     case .characterDeviceNotFound(let id, let known):
       (
         "Chardev '\(id)' not found",
         known.isEmpty
           ? "add -chardev DRIVER,id=\(id) before it" : Self.choice(of: known, insteadOf: id)
       )
+    case .monitorDeviceNotFound(let id, let known):
+      (
+        "chardev \"\(id)\" not found",
+        known.isEmpty ? "add -chardev DRIVER,id=\(id)" : Self.choice(of: known, insteadOf: id)
+      )
+    case .escapeKey:
+      ("Bad argument to echr", "write the number of a character, such as 0x14 for Ctrl-t")
     case .tooManySerialPorts(let limit):
       ("Maximum number of supported serial ports is \(limit)", "leave the others out")
     case .standardIOTaken:

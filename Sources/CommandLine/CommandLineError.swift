@@ -70,20 +70,20 @@ package struct CommandLineError: Error, Sendable, Equatable {
     /// `-device vfio-pci` names no host function.
     case noHostDevice
 
-    /// Not a byte stream swiftvmm has.
-    case invalidCharacterDevice(String)
-
     /// A character device that cannot be had.
     case characterBackend(CharacterBackendRefusal)
 
     /// A path over the length of a socket address.
     case socketPathTooLong(String)
 
-    /// A socket that is not listened on, or that has to wait for its client; `setting` is needed.
-    case unsupportedSocketMode(setting: String)
-
     /// `chardev:` names no character device; `known` are the ids there are.
     case characterDeviceNotFound(String, known: [String])
+
+    /// The same for a monitor or a test.
+    case monitorDeviceNotFound(String, known: [String])
+
+    /// `-echr` is no character's number.
+    case escapeKey
 
     /// There is no room for another serial port.
     case tooManySerialPorts(limit: Int)
@@ -118,7 +118,7 @@ package struct CommandLineError: Error, Sendable, Equatable {
 
   /// What has an id.
   package enum IDOwner: String, Sendable {
-    case device, object, chardev
+    case device, object, chardev, mon
   }
 }
 

@@ -54,11 +54,14 @@ package struct Configuration: Sendable, Equatable {
   /// `-serial`, COM1 first; what `chardev:` names is in `characterDevices`.
   package var serialPorts: [SerialPortOption] = []
 
-  /// `-qmp`, in command-line order.
-  package var monitors: [CharacterDevice] = []
+  /// `-monitor`, `-qmp`, `-mon` and what comes with a `mon:` serial port, in command-line order.
+  package var monitors: [MonitorConfiguration] = []
+
+  /// The key by which shared character devices switch and command, `-echr`; Ctrl-a unless written.
+  package var escapeKey: UInt8 = 0x01
 
   /// `-qtest`; the last one written.
-  package var qtest: CharacterDevice?
+  package var qtest: TestStream?
 
   /// `-trace`, `-d` and `-D`.
   package var trace = TraceConfiguration()
@@ -155,27 +158,43 @@ package struct IOMMUFDObject: Sendable, Equatable {
   }
 }
 
-/// A byte stream with a client at its other end, such as a monitor's.
-package struct CharacterDevice: Sendable, Equatable {
-  /// Where the stream is.
-  package enum Endpoint: Sendable, Equatable {
-    /// Standard input and output.
-    case standardIO
+/// One `-monitor`, `-qmp` or `-mon`.
+package struct MonitorConfiguration: Sendable, Equatable {
+  /// What a monitor speaks, by the `mode` of `-mon`.
+  package enum Mode: String, Sendable, CaseIterable {
+    /// For people.
+    case readline
 
-    /// A UNIX socket that is bound and listened on at `path`, at most 107 bytes; nobody waits for a
-    /// client.
-    case unixServer(path: String)
+    /// QMP.
+    case control
   }
 
   /// The option as written, `-qmp unix:PATH,server=on,wait=off`.
   package let optionText: String
 
-  /// Where the stream is.
-  package let endpoint: Endpoint
+  package let mode: Mode
 
-  package init(optionText: String, endpoint: Endpoint) {
+  /// What it is connected to; never `none`.
+  package let target: CharacterTarget
+
+  package init(optionText: String, mode: Mode, target: CharacterTarget) {
     self.optionText = optionText
-    self.endpoint = endpoint
+    self.mode = mode
+    self.target = target
+  }
+}
+
+/// `-qtest`.
+package struct TestStream: Sendable, Equatable {
+  /// The option as written.
+  package let optionText: String
+
+  /// What it is connected to; never `none`.
+  package let target: CharacterTarget
+
+  package init(optionText: String, target: CharacterTarget) {
+    self.optionText = optionText
+    self.target = target
   }
 }
 
@@ -194,6 +213,9 @@ package struct SerialPortOption: Sendable, Equatable {
 
   /// How many serial ports an ISA bus has room for.
   package static let limit = 4
+
+  /// What the character device of a port is called that has one of its own.
+  package static func label(_ number: Int) -> String { "serial\(number)" }
 }
 
 /// `-trace`, `-d` and `-D`.

@@ -23,7 +23,9 @@ struct ConfigurationBuilder {
   private var initrd: Use?
   private var append: Use?
   private var logActions: [TraceAction] = []
+  private var monitorIDs: Set<String> = []
   private var usesStandardIO = false
+  private var hasMonitorOption = false
   private var isGraphicsless = false
   private var hasDefaults = true
   private var deferredHelp: HelpTopic?
@@ -56,12 +58,16 @@ struct ConfigurationBuilder {
     case .pidFile: configuration.pidFile = use.value
     case .object: try takeObject(use)
     case .device: try takeDevice(use)
-    case .monitor: configuration.monitors.append(try takeCharacterDevice(use))
+    case .monitor: try takeMonitor(use, .readline)
+    case .qmp: try takeMonitor(use, .control)
+    case .mon: try takeMonitorOnDevice(use)
+    case .escapeKey: try takeEscapeKey(use)
     case .serial: try takeSerial(use)
     case .characterDevice: try takeCharacterDefinition(use)
     case .noGraphics: isGraphicsless = true
     case .noDefaults: hasDefaults = false
-    case .qtest: configuration.qtest = try takeCharacterDevice(use)
+    case .qtest:
+      configuration.qtest = TestStream(optionText: use.text, target: try takeStream(use))
     case .trace: return try takeTrace(use, readFile: readFile)
     case .logItems: return try takeLogItems(use)
     case .logFile: try takeLogFile(use)
@@ -93,7 +99,8 @@ struct ConfigurationBuilder {
     configuration.processors = try processors.topology(option: processorText)
     configuration.kernel = try settledKernel()
     try settleDevices()
-    settleSerialPorts()
+    settleTerminal()
+    try settleMonitors()
     return .run(configuration)
   }
 
@@ -251,33 +258,66 @@ struct ConfigurationBuilder {
 
   // MARK: - Streams and files
 
-  private mutating func takeCharacterDevice(_ use: Use) throws(CommandLineError) -> CharacterDevice
-  {
-    if use.value == "stdio" {
-      guard !usesStandardIO else { throw error(use, .standardIOTaken) }
-      usesStandardIO = true
-      return CharacterDevice(optionText: use.text, endpoint: .standardIO)
+  private mutating func takeStream(_ use: Use) throws(CommandLineError) -> CharacterTarget {
+    let target = try CharacterBackendText.target(
+      use.value, option: use.text, warnings: &configuration.warnings)
+    switch target {
+    case .none: throw error(use, .characterBackend(.unknownShortForm(use.value)))
+    case .backend(let backend): try noteStandardIO(backend, use)
+    case .device: break
     }
-    guard use.value.hasPrefix("unix:") else {
-      let isKnown = Catalogue.unsupportedStreams.contains { use.value.hasPrefix($0) }
-      throw error(
-        use,
-        isKnown
-          ? .unsupportedValue(use.value, supported: Catalogue.streams)
-          : .invalidCharacterDevice(use.value))
-    }
-    let list = SocketProperties.table.list(String(use.value.dropFirst(5)))
-    let socket = try SocketProperties.read(
+    return target
+  }
+
+  private mutating func takeMonitor(
+    _ use: Use, _ mode: MonitorConfiguration.Mode
+  ) throws(CommandLineError) {
+    hasMonitorOption = true
+    if mode == .readline, use.value == "none" { return }
+    let target = try takeStream(use)
+    if case .device(let id) = target { try noteMonitor(id, use) }
+    configuration.monitors.append(
+      MonitorConfiguration(optionText: use.text, mode: mode, target: target))
+  }
+
+  private mutating func takeMonitorOnDevice(_ use: Use) throws(CommandLineError) {
+    hasMonitorOption = true
+    let list = MonitorProperties.table.list(use.value)
+    let properties = try MonitorProperties.read(
       list, option: use.text, warnings: &configuration.warnings)
-    guard let path = socket.path, !path.isEmpty else {
-      throw error(use, .missingParameter("path", example: Catalogue.streams[0]))
+    guard let device = properties.characterDevice else {
+      throw error(use, .missingParameter("chardev", example: "-mon chardev=ID"))
     }
-    guard path.utf8.count < CommandLineError.socketPathLimit else {
-      throw error(use, .socketPathTooLong(path))
+    if let id = properties.id { try noteMonitor(id, use) }
+    configuration.monitors.append(
+      MonitorConfiguration(
+        optionText: use.text, mode: properties.mode, target: .device(id: device)))
+  }
+
+  private mutating func noteMonitor(_ id: String, _ use: Use) throws(CommandLineError) {
+    guard monitorIDs.insert(id).inserted else { throw error(use, .duplicateID(id, owner: .mon)) }
+  }
+
+  /// Character devices may be defined after the monitors on them.
+  private func settleMonitors() throws(CommandLineError) {
+    let known = configuration.characterDevices.map(\.id)
+    let serial = configuration.serialPorts.enumerated().compactMap { number, port in
+      if case .backend = port.target { SerialPortOption.label(number) } else { nil }
     }
-    guard socket.isServer else { throw error(use, .unsupportedSocketMode(setting: "server=on")) }
-    guard !socket.waits else { throw error(use, .unsupportedSocketMode(setting: "wait=off")) }
-    return CharacterDevice(optionText: use.text, endpoint: .unixServer(path: path))
+    let users =
+      configuration.monitors.map { ($0.optionText, $0.target) }
+      + (configuration.qtest.map { [($0.optionText, $0.target)] } ?? [])
+    for case (let option, .device(let id)) in users
+    where !known.contains(id) && !serial.contains(id) {
+      throw CommandLineError(option: option, reason: .monitorDeviceNotFound(id, known: known))
+    }
+  }
+
+  private mutating func takeEscapeKey(_ use: Use) throws(CommandLineError) {
+    guard let number = NumberText.integer(use.value), let key = UInt8(exactly: number) else {
+      throw error(use, .escapeKey)
+    }
+    configuration.escapeKey = key
   }
 
   private mutating func takeSerial(_ use: Use) throws(CommandLineError) {
@@ -293,7 +333,17 @@ struct ConfigurationBuilder {
     guard configuration.serialPorts.count < SerialPortOption.limit else {
       throw error(use, .tooManySerialPorts(limit: SerialPortOption.limit))
     }
-    configuration.serialPorts.append(SerialPortOption(optionText: use.text, target: target))
+    addSerialPort(use.text, target)
+  }
+
+  /// Adds a serial port, and a monitor where one shares its terminal by `mon:`.
+  private mutating func addSerialPort(_ text: String, _ target: CharacterTarget) {
+    if case .backend(let backend) = target, backend.isShared {
+      let label = SerialPortOption.label(configuration.serialPorts.count)
+      configuration.monitors.append(
+        MonitorConfiguration(optionText: text, mode: .readline, target: .device(id: label)))
+    }
+    configuration.serialPorts.append(SerialPortOption(optionText: text, target: target))
   }
 
   private mutating func takeCharacterDefinition(_ use: Use) throws(CommandLineError) {
@@ -314,14 +364,19 @@ struct ConfigurationBuilder {
     usesStandardIO = true
   }
 
-  /// Without a graphical output the first serial port is on the terminal, as under QEMU.
-  private mutating func settleSerialPorts() {
-    guard isGraphicsless, hasDefaults, configuration.serialPorts.isEmpty, !usesStandardIO else {
-      return
+  /// Without a graphical output the terminal has the first serial port and a monitor, each unless it was
+  /// given another place, as under QEMU. Where something else uses the terminal it stays alone.
+  private mutating func settleTerminal() {
+    guard isGraphicsless, hasDefaults, !usesStandardIO else { return }
+    switch (configuration.serialPorts.isEmpty, !hasMonitorOption) {
+    case (true, true): addSerialPort("-nographic", .backend(.monitorOnStandardIO))
+    case (true, false): addSerialPort("-nographic", .backend(.plainStandardIO))
+    case (false, true):
+      configuration.monitors.append(
+        MonitorConfiguration(
+          optionText: "-nographic", mode: .readline, target: .backend(.plainStandardIO)))
+    case (false, false): break
     }
-    configuration.serialPorts = [
-      SerialPortOption(optionText: "-nographic", target: .backend(.monitorOnStandardIO))
-    ]
   }
 
   private mutating func takeSimulation(_ use: Use) throws(CommandLineError) {

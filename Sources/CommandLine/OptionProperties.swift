@@ -116,23 +116,20 @@ struct TraceProperties: PropertySet {
     ])
 }
 
-/// `unix:PATH`, after its first five letters.
-struct SocketProperties: PropertySet {
-  var path: String?
-  var isServer = false
-  var waits = true
+/// `-mon`.
+struct MonitorProperties: PropertySet {
+  var characterDevice: String?
+  var id: String?
+  var mode = MonitorConfiguration.Mode.readline
 
-  static let table = PropertyTable<SocketProperties>(
-    owner: "socket", wording: .parameter, impliedKey: "path",
+  static let table = PropertyTable<MonitorProperties>(
+    owner: "mon", wording: .parameter, impliedKey: "chardev",
     properties: [
-      .text("path", \.path, "path of the socket"),
-      .toggle("server", \.isServer, "listen for a client"),
-      .toggle("wait", \.waits, "start only when a client is there"),
+      .text("chardev", \.characterDevice, "id of the character device; required"),
+      .identifier("id", \.id, "name of the monitor"),
+      .word("mode", type: "MonitorMode", \.mode, "for people, or QMP"),
     ],
-    unsupported: """
-      abstract backend chardev delay logappend logfile mux nodelay reconnect reconnect-ms telnet \
-      tight tls-authz tls-creds tn3270 websocket
-      """, warnsOfShortForm: false)
+    unsupported: "pretty")
 }
 
 /// `-simulate`.

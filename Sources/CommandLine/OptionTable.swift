@@ -7,7 +7,7 @@ enum OptionAction: Sendable, Equatable {
   case kernel, initrd, append, noReboot, noShutdown, actions
   case machine, accelerator, memory, name, startPaused, pidFile
   case object, device
-  case monitor, qtest, serial, characterDevice, noGraphics, noDefaults
+  case monitor, qmp, mon, escapeKey, qtest, serial, characterDevice, noGraphics, noDefaults
   case trace, logItems, logFile, messages
   case simulate, flow
 
@@ -138,7 +138,8 @@ extension OptionDescription {
       "no-user-config", section: .devices, "no configuration files: there are none",
       action: .accepted),
     OptionDescription(
-      "nographic", section: .devices, "the first serial port on the terminal (Ctrl-a x to end)",
+      "nographic", section: .devices,
+      "the first serial port and a monitor on the terminal (Ctrl-a h for help)",
       action: .noGraphics),
     OptionDescription(
       "display", value: "none", section: .devices, "no display: there is none",
@@ -156,17 +157,24 @@ extension OptionDescription {
       section: .devices, "a serial port; the first is COM1", action: .serial),
     OptionDescription(
       "chardev", value: "null|stdio|pty|file|socket,id=ID[,PROPERTY=VALUE...]", section: .devices,
-      "a character device for serial ports", action: .characterDevice),
+      "a character device for serial ports and monitors", action: .characterDevice),
 
     OptionDescription(
-      "qmp", value: "unix:PATH,server=on,wait=off|stdio", section: .monitors,
-      "offer a monitor in QMP", action: .monitor),
+      "monitor", value: "none|stdio|pty|unix:PATH,server=on,wait=off|chardev:ID",
+      section: .monitors, "offer a monitor for people", action: .monitor),
     OptionDescription(
-      "qtest", value: "unix:PATH,server=on,wait=off|stdio", section: .monitors,
+      "qmp", value: "stdio|pty|unix:PATH,server=on,wait=off|chardev:ID", section: .monitors,
+      "offer a monitor in QMP", action: .qmp),
+    OptionDescription(
+      "mon", value: "[chardev=]ID[,mode=readline|control]", section: .monitors,
+      "offer a monitor for people, or in QMP, on a character device", action: .mon),
+    OptionDescription(
+      "echr", value: "N", section: .monitors,
+      "the key for switching and ending where several share a terminal (default 1, Ctrl-a)",
+      action: .escapeKey),
+    OptionDescription(
+      "qtest", value: "stdio|pty|unix:PATH,server=on,wait=off|chardev:ID", section: .monitors,
       "offer ports and memory to a test", action: .qtest),
-    OptionDescription(
-      "monitor", value: "none", section: .monitors, "no monitor for people: there is none",
-      action: .acceptsNone),
 
     OptionDescription(
       "trace", value: "[enable=]PATTERN[,events=FILE][,file=FILE]", section: .tracing,
@@ -203,8 +211,8 @@ extension OptionDescription {
   static let unsupported = Set(
     """
     L acpitable add-fd audio audiodev bios blockdev boot cdrom compat daemonize debugcon \
-    dfilter drive dtb dump-vmstate echr enable-sync-profile fda fdb fsdev full-screen fw_cfg gdb \
-    global hda hdb hdc hdd icount incoming iscsi jitdump k loadvm mon mtdblock netdev \
+    dfilter drive dtb dump-vmstate enable-sync-profile fda fdb fsdev full-screen fw_cfg gdb \
+    global hda hdb hdc hdd icount incoming iscsi jitdump k loadvm mtdblock netdev \
     no-fd-bootchk numa only-migratable option-rom overcommit parallel perfmap pflash plugin \
     preconfig qmp-pretty qtest-log readconfig rtc run-with s sandbox sd seed set shim smbios \
     snapshot spice tpmdev usb usbdevice uuid virtfs vnc watchdog-action win2k-hack xen-attach \

@@ -7,7 +7,7 @@ internal import VirtualIOMMU
 enum GuestWish: Equatable {
   case reset
   case powerOff
-  /// The user ends the program by a key of a serial port.
+  /// The user ends the program by a key of a shared terminal.
   case quit
   /// The program is to end with this status.
   case exit(Int32)

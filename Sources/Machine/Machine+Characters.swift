@@ -1,5 +1,5 @@
-internal import Board
-internal import CommandLine
+package import Board
+package import CommandLine
 internal import EventLoop
 internal import Hypervisor
 internal import Passthrough
@@ -12,20 +12,36 @@ extension Machine {
     }
   }
 
+  /// Opens the devices of serial ports, monitors and a test. Those of monitors are given to nobody yet;
+  /// a terminal that a serial port shares with one is the port's at first, as in QEMU.
+  func openStreams(_ configuration: Configuration) throws(MachineError) {
+    for (number, port) in configuration.serialPorts.enumerated() {
+      guard case .backend(let backend) = port.target else { continue }
+      try open(backend, label: SerialPortOption.label(number), option: port.optionText)
+    }
+    var ownCount = 0
+    for monitor in configuration.monitors {
+      let label = "compat_monitor\(ownCount)"
+      if case .backend = monitor.target { ownCount += 1 }
+      if let backend = try take(monitor.target, label: label, option: monitor.optionText) {
+        monitorStreams.append(MonitorStream(mode: monitor.mode, backend: backend))
+      }
+    }
+    if let qtest = configuration.qtest {
+      testStream = try take(qtest.target, label: "qtest", option: qtest.optionText)
+    }
+  }
+
   /// Puts serial ports on the board, COM1 first.
   func addSerialPorts(_ configuration: Configuration) throws(MachineError) {
-    for (number, option) in configuration.serialPorts.enumerated() {
+    for (number, port) in configuration.serialPorts.enumerated() {
       let label: String
-      switch option.target {
+      switch port.target {
       case .none: continue
       case .device(let id): label = id
-      case .backend(let backend):
-        label = "serial\(number)"
-        try open(backend, label: label, option: option.optionText)
+      case .backend: label = SerialPortOption.label(number)
       }
-      guard let backend = characters.take(label) else {
-        throw MachineError(.characterDeviceInUse(label), option: option.optionText)
-      }
+      let backend = try take(label, option: port.optionText)
       board.addSerialPort(number, backend, clock: clock, events: environment.events)
     }
   }
@@ -35,6 +51,25 @@ extension Machine {
       CharacterDeviceStatus(
         label: $0.label, filename: $0.filename, isFrontEndOpen: $0.isFrontEndOpen)
     }
+  }
+
+  private func take(
+    _ target: CharacterTarget, label: String, option: String
+  ) throws(MachineError) -> (any CharacterBackend)? {
+    switch target {
+    case .none: return nil
+    case .device(let id): return try take(id, option: option)
+    case .backend(let backend):
+      try open(backend, label: label, option: option)
+      return try take(label, option: option)
+    }
+  }
+
+  private func take(_ label: String, option: String) throws(MachineError) -> any CharacterBackend {
+    guard let backend = characters.take(label) else {
+      throw MachineError(.characterDeviceInUse(label), option: option)
+    }
+    return backend
   }
 
   private func open(
@@ -70,4 +105,10 @@ extension CharacterBackendKind {
       self = .socket(place, mode, isPrompt: isPrompt)
     }
   }
+}
+
+/// Where a monitor is to be, for whoever makes it.
+package struct MonitorStream {
+  package let mode: MonitorConfiguration.Mode
+  package let backend: any CharacterBackend
 }

@@ -141,7 +141,7 @@ extension Machine {
     case .reset where actions.reboot == .shutdown: powerOff(.guestReset)
     case .reset: reset(.guestReset)
     case .powerOff: powerOff(.guestShutdown)
-    case .quit: shutdown(.hostUI)
+    case .quit: shutdown(.hostQMPQuit)
     case .exit(let status): end(.guestShutdown, status: status)
     case .panic: panic()
     case .crashLoaded:

@@ -1,4 +1,4 @@
-internal import Board
+package import Board
 internal import Boot
 package import CommandLine
 package import EventLoop
@@ -35,6 +35,10 @@ package import VirtualIOMMU
   let hasGuestCode: Bool
   let characters: CharacterBackends
   let configuration: Configuration
+  /// Where the monitors of the command line are to be, in its order.
+  package internal(set) var monitorStreams: [MonitorStream] = []
+  /// Where `-qtest` is to be.
+  package internal(set) var testStream: (any CharacterBackend)?
   /// What the guest starts from; nil without a kernel.
   var payload: BootPlan?
   let clock = BoardClock.host
@@ -82,8 +86,8 @@ package import VirtualIOMMU
 
     let wishes = WishBox()
     characters = CharacterBackends(
-      events: events, on: kernel, commands: MuxCommands(quit: { wishes.ask(.quit) }),
-      announce: announce)
+      events: events, on: kernel, escape: configuration.escapeKey,
+      commands: MuxCommands(quit: { wishes.ask(.quit) }), announce: announce)
     do throws(BoardError) {
       board = try Q35Board(
         ramSize: configuration.memorySize, ramOptions: GuestRAMOptions(configuration),
@@ -128,6 +132,7 @@ package import VirtualIOMMU
       accelerator.signal(MSIMessage(address: address, data: data))
     }
     try openCharacterDevices(configuration)
+    try openStreams(configuration)
     try addSerialPorts(configuration)
     if let qtest = accelerator as? QtestAccelerator {
       qtest.onMessage = { [unowned memory = board.memory] message in

@@ -20,7 +20,6 @@ package enum RunCause: String, Sendable {
   case hostSignal = "host-signal"
   /// The machine cannot go on for a guest that asks of it what it does not do.
   case hostError = "host-error"
-  case hostUI = "host-ui"
   case guestReset = "guest-reset"
   case guestShutdown = "guest-shutdown"
   case guestPanic = "guest-panic"
@@ -29,7 +28,7 @@ package enum RunCause: String, Sendable {
   package var isGuest: Bool {
     switch self {
     case .guestReset, .guestShutdown, .guestPanic: true
-    case .hostError, .hostQMPQuit, .hostQMPSystemReset, .hostSignal, .hostUI: false
+    case .hostError, .hostQMPQuit, .hostQMPSystemReset, .hostSignal: false
     }
   }
 }

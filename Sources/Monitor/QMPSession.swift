@@ -2,7 +2,7 @@ package import EventLoop
 package import Machine
 internal import Tracing
 
-/// The version that a monitor claims: that of the QEMU whose dialect it speaks, and our own.
+/// The version that a monitor tells: that of the QEMU whose dialect it speaks, and our own.
 package struct QMPVersion: Sendable, Equatable {
   package let major: Int
   package let minor: Int

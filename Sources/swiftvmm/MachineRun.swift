@@ -54,10 +54,17 @@ struct MachineRun {
       throw RunFailure(error)
     }
     var servers: [MonitorServer] = []
-    for monitor in configuration.monitors {
-      servers.append(try serve(.qmp(Version.qmp), monitor, machine))
+    for stream in machine.monitorStreams {
+      let service: MonitorService =
+        switch stream.mode {
+        case .readline: .hmp(Version.qmp)
+        case .control: .qmp(Version.qmp)
+        }
+      servers.append(MonitorServer(service, over: stream.backend, controlling: machine))
     }
-    if let qtest = configuration.qtest { servers.append(try serve(.qtest, qtest, machine)) }
+    if let stream = machine.testStream {
+      servers.append(MonitorServer(.qtest, over: stream, controlling: machine))
+    }
     func end(on signal: LoopSignal) -> EventSource {
       MainLoop.onSignal(signal) {
         diagnostics.error("terminating on signal \(signal.number)")
@@ -71,18 +78,6 @@ struct MachineRun {
     _ = consume terminate
     for server in servers { server.close() }
     return status
-  }
-
-  @VMMain private func serve(
-    _ service: MonitorService, _ device: CharacterDevice, _ machine: Machine
-  ) throws(RunFailure) -> MonitorServer {
-    do throws(UnixListenerError) {
-      return try MonitorServer(service, at: device.endpoint, controlling: machine)
-    } catch {
-      let lines = error.description.split(separator: "\n").map(String.init)
-      throw RunFailure(
-        lines.first ?? "", option: device.optionText, hints: Array(lines.dropFirst()))
-    }
   }
 
   /// Makes the trace with the events that the command line turns on, in order.

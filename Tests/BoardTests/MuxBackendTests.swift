@@ -36,6 +36,49 @@ import Testing
     #expect(second.text == "ac")
   }
 
+  @Test func whoGetsOrLosesTheKeyboardHearsOfIt() {
+    #expect(first.notices == ["no focus"])
+    #expect(second.notices == [])
+    type("\u{1}c\u{1}c")
+    #expect(first.notices == ["no focus", "focus", "no focus"])
+    #expect(second.notices == ["no focus", "focus"])
+    let third = RecordingReceiver()
+    let port = mux.makePort()
+    port.attach(third)
+    #expect(second.notices.last == "no focus")
+    #expect(third.notices == [])
+  }
+
+  @Test func theOnlyDeviceKeepsTheKeyboard() {
+    let alone = MuxBackend(over: RecordingBackend(), commands: MuxCommands(quit: {}))
+    defer { alone.close() }
+    let port = alone.makePort()
+    let receiver = RecordingReceiver()
+    port.attach(receiver)
+    alone.receive(0x01)
+    alone.receive(UInt8(ascii: "c"))
+    alone.receive(UInt8(ascii: "k"))
+    #expect(receiver.notices == [])
+    #expect(receiver.text == "k")
+  }
+
+  @Test func everyDeviceHearsWhoComesAndGoesAndAHalfTypedCommandGoesAlong() {
+    base.open()
+    #expect(first.notices == ["no focus", "opened"])
+    #expect(second.notices == ["opened"])
+    let late = RecordingReceiver()
+    let port = mux.makePort()
+    port.attach(late)
+    #expect(late.notices == ["opened"])
+    type("a\u{1}")
+    base.hangUp()
+    #expect(second.notices == ["opened", "no focus", "closed"])
+    #expect(late.notices == ["opened", "closed"])
+    type("xb")
+    #expect(late.text == "axb")
+    #expect(log.quits == 0)
+  }
+
   @Test func theEscapeKeyTwiceIsTheKeyItself() {
     type("a\u{1}\u{1}b")
     #expect(second.text == "a\u{1}b")
@@ -110,5 +153,21 @@ import Testing
     other.send([0x01, 0x14, 0x68])
     #expect(first.input == [1])
     #expect(String(decoding: other.output, as: UTF8.self).hasPrefix("\n\rC-t h "))
+  }
+
+  @Test(arguments: [
+    (0x01, "\n\rC-a h    print this help\n\r"), (0x1a, "\n\rC-z h    print this help\n\r"),
+    (0x00, "\n\rEscape-Char set to Ascii: 0x00\n\r\n\rEscape-Char h    print this help\n\r"),
+    (0x1c, "\n\rEscape-Char set to Ascii: 0x1c\n\r\n\rEscape-Char h    print this help\n\r"),
+  ])
+  func helpNamesTheEscapeKeyAsQEMUDoes(key: UInt8, start: String) {
+    let other = RecordingBackend()
+    let mux = MuxBackend(over: other, escape: key, commands: MuxCommands(quit: {}))
+    defer { mux.close() }
+    let port = mux.makePort()
+    port.attach(first)
+    other.send([key, UInt8(ascii: "h")])
+    #expect(String(decoding: other.output, as: UTF8.self).hasPrefix(start))
+    #expect(first.input.isEmpty)
   }
 }

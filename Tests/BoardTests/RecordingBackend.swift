@@ -36,6 +36,10 @@ final class RecordingBackend: CharacterBackend {
     return sent
   }
 
+  func open() { receiver?.connectionOpened() }
+
+  func hangUp() { receiver?.connectionClosed() }
+
   func sendBreak() { receiver?.receiveBreak() }
 
   func giveRoom(_ bytes: Int) {

@@ -6,6 +6,8 @@ final class RecordingReceiver: CharacterReceiver {
   var inputRoom = Int.max
   var breaks = 0
   var roomCalls = 0
+  /// What was told of the other end and of the keyboard, in order.
+  var notices: [String] = []
 
   var text: String { String(decoding: input, as: UTF8.self) }
 
@@ -17,4 +19,10 @@ final class RecordingReceiver: CharacterReceiver {
   func receiveBreak() { breaks += 1 }
 
   func outputHasRoom() { roomCalls += 1 }
+
+  func connectionOpened() { notices.append("opened") }
+
+  func connectionClosed() { notices.append("closed") }
+
+  func focusChanged(_ hasFocus: Bool) { notices.append(hasFocus ? "focus" : "no focus") }
 }

@@ -29,11 +29,11 @@ import Testing
     #expect(configuration.startsPaused)
     #expect(
       configuration.monitors == [
-        CharacterDevice(
-          optionText: "-qmp unix:/tmp/qmp,server=on,wait=off",
-          endpoint: .unixServer(path: "/tmp/qmp"))
+        MonitorConfiguration(
+          optionText: "-qmp unix:/tmp/qmp,server=on,wait=off", mode: .control,
+          target: .unixServer("/tmp/qmp"))
       ])
-    #expect(configuration.qtest?.endpoint == .unixServer(path: "/tmp/qtest"))
+    #expect(configuration.qtest?.target == .unixServer("/tmp/qtest"))
     #expect(configuration.iommufds.map(\.id) == ["iommufd0"])
     #expect(configuration.iommufds.map(\.optionText) == ["-object iommufd,id=iommufd0"])
     #expect(configuration.functions.map(\.source.name) == ["0000:81:00.0", "0000:81:00.1"])
@@ -249,7 +249,7 @@ import Testing
   ])
   func socketsAreReadInBothForms(text: String) throws {
     let configuration = try configuration("-qmp", text)
-    #expect(configuration.monitors.map(\.endpoint) == [.unixServer(path: "/q")])
+    #expect(configuration.monitors.map(\.target) == [.unixServer("/q")])
     #expect(configuration.warnings.isEmpty)
   }
 
@@ -257,8 +257,9 @@ import Testing
     let configuration = try configuration(
       "-qmp", "unix:a,server=on,wait=off", "-qtest", "unix:c,server=on,wait=off", "-qmp", "stdio",
       "-qtest", "unix:d,,e,server=on,wait=off")
-    #expect(configuration.monitors.map(\.endpoint) == [.unixServer(path: "a"), .standardIO])
-    #expect(configuration.qtest?.endpoint == .unixServer(path: "d,e"))
+    #expect(
+      configuration.monitors.map(\.target) == [.unixServer("a"), .backend(.plainStandardIO)])
+    #expect(configuration.qtest?.target == .unixServer("d,e"))
   }
 
   @Test(arguments: [0, 1, 2, 7, 40])

@@ -238,17 +238,6 @@ import Testing
 
   @Test(arguments: [
     Complaint(
-      "-qmp", "foo",
-      is: """
-        -qmp foo: 'foo' is not a valid char driver; choose from \
-        'unix:PATH,server=on,wait=off', 'stdio'
-        """),
-    Complaint(
-      "-qmp", "unix:",
-      is: """
-        -qmp unix:: Parameter 'path' is missing; write unix:PATH,server=on,wait=off
-        """),
-    Complaint(
       "-qmp", "unix:/a,server=maybe",
       is: """
         -qmp unix:/a,server=maybe: Parameter 'server' expects 'on' or 'off'; 'maybe' is \
@@ -257,37 +246,21 @@ import Testing
     Complaint(
       "-qmp", "unix:/a,foo=1",
       is: """
-        -qmp unix:/a,foo=1: Invalid parameter 'foo'; choose from 'path', 'server', 'wait'
-        """),
-    Complaint(
-      "-qmp", "unix:/a",
-      is: """
-        -qmp unix:/a: a socket without server=on is not supported by this version; add \
-        ,server=on
-        """),
-    Complaint(
-      "-qmp", "unix:/a,server=on",
-      is: """
-        -qmp unix:/a,server=on: a socket without wait=off is not supported by this \
-        version; add ,wait=off
+        -qmp unix:/a,foo=1: Invalid parameter 'foo'; choose from 'backend', 'id', 'mux', 'path', \
+        'append', 'host', 'port', 'server', 'wait', 'nodelay', 'signal'
         """),
     Complaint(
       "-qmp", "unix:/a,server,nowait,telnet",
       is: """
         -qmp unix:/a,server,nowait,telnet: Parameter 'telnet' is not supported by this \
-        version; choose from 'path', 'server', 'wait'
+        version; choose from 'backend', 'id', 'mux', 'path', 'append', 'host', 'port', \
+        'server', 'wait', 'nodelay', 'signal'
         """),
     Complaint(
       "-qmp", "stdio", "-qtest", "stdio",
       is: """
         -qtest stdio: cannot use stdio by multiple character devices; give one of them a \
         unix: socket
-        """),
-    Complaint(
-      "-qmp", "tcp::4444",
-      is: """
-        -qmp tcp::4444: value 'tcp::4444' is not supported by this version; choose from \
-        'unix:PATH,server=on,wait=off', 'stdio'
         """),
   ])
   func streamMessagesSayWhatToWrite(_ expected: Complaint) {
@@ -408,8 +381,8 @@ import Testing
   @Test func socketPathsFitASocketAddress() throws {
     let longest = String(repeating: "a", count: 107)
     #expect(
-      try configuration("-qmp", "unix:\(longest),server,nowait").monitors.map(\.endpoint)
-        == [.unixServer(path: longest)])
+      try configuration("-qmp", "unix:\(longest),server,nowait").monitors.map(\.target)
+        == [.unixServer(longest)])
     let text = try #require(complaint(["-qmp", "unix:\(longest)a,server,nowait"]))
     #expect(text.contains("UNIX socket path '\(longest)a' is too long\n"))
     #expect(text.hasSuffix("\nPath must be less than 108 bytes\n"))

@@ -35,6 +35,15 @@ func complaint(_ arguments: [String]) -> String? {
   }
 }
 
+extension CharacterTarget {
+  /// `unix:PATH,server=on,wait=off`.
+  static func unixServer(_ path: String) -> CharacterTarget {
+    .backend(
+      CharacterBackendConfiguration(
+        .socket(.unix(path: path), .server(waits: false), isPrompt: false)))
+  }
+}
+
 extension Configuration {
   /// The assigned functions among the devices.
   var functions: [VFIOPCIDevice] {

@@ -1,4 +1,4 @@
-import CommandLine
+import Board
 import EventLoop
 import Glibc
 import Machine
@@ -10,7 +10,7 @@ import Testing
     let directory = try TestDirectory()
     try MainLoop.own { [path = directory.socket] in
       let machine = FakeMachine()
-      let server = try makeServer(machine, path)
+      let server = try TestServer(machine, path)
       #expect(!server.hasClient)
       let client = try TestClient(path: path)
       #expect(client.lines(1).first?.hasPrefix(#"{"QMP": {"version": "#) == true)
@@ -32,7 +32,7 @@ import Testing
   @Test func theNextClientWaitsUntilTheOneBeforeIsGoneAndStartsAfresh() throws {
     let directory = try TestDirectory()
     try MainLoop.own { [path = directory.socket] in
-      let server = try makeServer(FakeMachine(), path)
+      let server = try TestServer(FakeMachine(), path)
       var first: TestClient? = try TestClient(path: path)
       #expect(first?.lines(1).count == 1)
       first?.send(#"{"execute":"qmp_capabilities"}"#)
@@ -54,7 +54,7 @@ import Testing
     let directory = try TestDirectory()
     try MainLoop.own { [path = directory.socket] in
       let machine = FakeMachine()
-      let server = try makeServer(machine, path)
+      let server = try TestServer(machine, path)
       let client = try TestClient(path: path)
       client.send(#"{"execute":"qmp_capabilities"}{"execute":"quit"}"#)
       #expect(client.lines(3).count == 3)
@@ -71,7 +71,7 @@ import Testing
   @Test func aClientThatDoesNotReadIsNotHeardUntilItDoes() throws {
     let directory = try TestDirectory()
     try MainLoop.own { [path = directory.socket] in
-      let server = try makeServer(FakeMachine(), path)
+      let server = try TestServer(FakeMachine(), path)
       let client = try TestClient(path: path)
       client.send(#"{"execute":"qmp_capabilities"}"#)
       #expect(client.lines(2).count == 2)
@@ -101,7 +101,7 @@ import Testing
     let directory = try TestDirectory()
     try MainLoop.own { [path = directory.socket] in
       let machine = FakeMachine()
-      let server = try makeServer(machine, path)
+      let server = try TestServer(machine, path)
       let client = try TestClient(path: path)
       client.send(#"{"execute":"qmp_capabilities"}"#)
       #expect(client.lines(2).count == 2)
@@ -117,8 +117,7 @@ import Testing
   @Test func qtestIsServedAsWell() throws {
     let directory = try TestDirectory()
     try MainLoop.own { [path = directory.socket] in
-      let server = try MonitorServer(
-        .qtest, at: .unixServer(path: path), controlling: FakeMachine())
+      let server = try TestServer(FakeMachine(), path, .qtest)
       let client = try TestClient(path: path)
       client.send("write 0x1000 0x4 0xdeadbeef\nreadl 0x1000\n")
       #expect(client.lines(2) == ["OK", "OK 0x00000000efbeadde"])
@@ -135,7 +134,7 @@ import Testing
       let status = unsafe withSocketAddress(path) { unsafe bind(stale, $0, $1) }
       #expect(status == 0)
       close(stale)
-      let server = try makeServer(FakeMachine(), path)
+      let server = try TestServer(FakeMachine(), path)
       #expect(try TestClient(path: path).lines(1).count == 1)
       server.close()
       #expect(!exists(path))
@@ -145,8 +144,8 @@ import Testing
   @Test func theSocketOfALaterProgramIsLeftAlone() throws {
     let directory = try TestDirectory()
     try MainLoop.own { [path = directory.socket] in
-      let earlier = try makeServer(FakeMachine(), path)
-      let later = try makeServer(FakeMachine(), path)
+      let earlier = try TestServer(FakeMachine(), path)
+      let later = try TestServer(FakeMachine(), path)
       earlier.close()
       #expect(try TestClient(path: path).lines(1).count == 1)
       later.close()
@@ -158,7 +157,7 @@ import Testing
     let directory = try TestDirectory()
     try MainLoop.own { [path = directory.socket] in
       let machine = FakeMachine()
-      var server: MonitorServer? = try makeServer(machine, path)
+      var server: TestServer? = try TestServer(machine, path)
       let client = try TestClient(path: path)
       #expect(client.lines(1).count == 1)
       _ = server?.hasClient
@@ -169,28 +168,11 @@ import Testing
     }
   }
 
-  @Test func anotherKindOfFileIsNotReplaced() throws {
-    let directory = try TestDirectory()
-    let file = unsafe open(directory.socket, O_CREAT | O_WRONLY, 0o600)
-    close(file)
-    let error = failure(at: directory.socket)
-    #expect(error == "Failed to bind socket to \(directory.socket): Address already in use")
-    #expect(exists(directory.socket))
-  }
-
-  @Test func anAddressThatCannotBeIsRefusedInQEMUsWords() throws {
-    #expect(
-      failure(at: "/nonexistent/x")
-        == "Failed to bind socket to /nonexistent/x: No such file or directory")
-    let long = "/tmp/" + String(repeating: "x", count: 103)
-    #expect(
-      failure(at: long)
-        == "UNIX socket path '\(long)' is too long\nPath must be less than 108 bytes")
-  }
-
   /// In a process of its own, whose standard input and output it may replace.
   @Test func standardInputAndOutputAreServedUntilTheInputEnds() async {
     await #expect(processExitsWith: .success) {
+      // As the program does at its start.
+      _ = signal(SIGPIPE, SIG_IGN)
       var requests: [Int32] = [-1, -1]
       var answers: [Int32] = [-1, -1]
       _ = unsafe pipe(&requests)
@@ -199,8 +181,7 @@ import Testing
       dup2(answers[1], STDOUT_FILENO)
       close(answers[1])
       let text = try MainLoop.own { [requests, answers] in
-        let server = try MonitorServer(
-          .qtest, at: .standardIO, controlling: FakeMachine())
+        let server = try TestServer(FakeMachine(), .standardIO(allowsSignals: true), .qtest)
         let lines = Array("memset 0 0x10000 0xa5\nread 0 0x10000\nendianness\n".utf8)
         let count = unsafe write(requests[1], lines, lines.count)
         var text: [UInt8] = []
@@ -231,7 +212,7 @@ import Testing
     await #expect(processExitsWith: .success) {
       let directory = try TestDirectory()
       try MainLoop.own { [path = directory.socket] in
-        let server = try makeServer(FakeMachine(), path)
+        let server = try TestServer(FakeMachine(), path)
         let client = try TestClient(path: path)
         // Some for what the loop itself may open.
         var spare = dup(0)
@@ -247,25 +228,6 @@ import Testing
         guard client.lines(1).count == 1 else { exit(3) }
         server.close()
       }
-    }
-  }
-}
-
-@VMMain func makeServer(_ machine: FakeMachine, _ path: String) throws -> MonitorServer {
-  try MonitorServer(
-    .qmp(QMPVersion(major: 11, minor: 1, micro: 3, package: "p")), at: .unixServer(path: path),
-    controlling: machine)
-}
-
-/// What a server says that cannot listen at `path`.
-private func failure(at path: String) -> String? {
-  MainLoop.own {
-    do {
-      let server = try makeServer(FakeMachine(), path)
-      server.close()
-      return nil
-    } catch {
-      return "\(error)"
     }
   }
 }

@@ -12,7 +12,7 @@ import VirtualIOMMU
   }
 
   @Test func `The answer is the report, values by the names of the command line`() throws {
-    let report = try CapabilityReport.sample(isFrozen: false)
+    let report = try Self.report(isFrozen: false)
     MainLoop.own {
       let machine = FakeMachine()
       machine.capabilityReport = report
@@ -37,7 +37,7 @@ import VirtualIOMMU
   }
 
   @Test func `Each function has its registers decoded and its capability or the reason`() throws {
-    let report = try CapabilityReport.sample(isFrozen: true)
+    let report = try Self.report(isFrozen: true)
     MainLoop.own {
       let machine = FakeMachine()
       machine.capabilityReport = report
@@ -60,10 +60,10 @@ import VirtualIOMMU
   }
 }
 
-extension CapabilityReport {
+extension VirtualIOMMUQueryTests {
   /// Two functions: one with PASIDs of 20 bits and exec, one assigned without iommufd that maps
   /// addresses of 39 bits.
-  static func sample(isFrozen: Bool) throws -> CapabilityReport {
+  static func report(isFrozen: Bool) throws -> CapabilityReport {
     let ecap: UInt64 = 0x4998_80f0_0fce
     let data: [UInt8] =
       [UInt8](repeating: 0, count: 16)
