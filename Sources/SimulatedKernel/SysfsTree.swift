@@ -24,6 +24,7 @@ package struct SysfsTree: Sendable {
     addDirectory("/sys/bus/mdev")
     addDirectory("/sys/kernel/iommu_groups")
     addDirectory("/sys/class/vfio-dev")
+    addDirectory("/sys/class/iommu")
     for function in host.functions { add(function, on: host) }
     for (number, members) in Dictionary(grouping: host.functions, by: \.group.number) {
       addGroup(number, members)
@@ -156,6 +157,7 @@ package struct SysfsTree: Sendable {
     if !function.group.isArtificial || host.device(at: function.address) != nil {
       addLink("\(directory)/iommu_group", to: "/sys/kernel/iommu_groups/\(function.group.number)")
     }
+    if !function.group.isArtificial { addUnit(of: function, at: directory) }
     addLink("/sys/bus/pci/devices/\(function.address)", to: directory)
     let device = host.device(at: function.address)
     // A driver that leaves has lost its links before it waits for the device's users.
@@ -175,6 +177,15 @@ package struct SysfsTree: Sendable {
       }
       addLink("/sys/class/vfio-dev/vfio\(device.index)", to: node)
     }
+  }
+
+  /// Names the IOMMU in front of a function.
+  private mutating func addUnit(of function: FunctionState, at directory: String) {
+    let unit = "/sys/devices/virtual/iommu/\(function.group.iommu.name)"
+    addDirectory("\(unit)/devices")
+    addLink("\(directory)/iommu", to: unit)
+    addLink("\(unit)/devices/\(function.address)", to: directory)
+    addLink("/sys/class/iommu/\(function.group.iommu.name)", to: unit)
   }
 
   private static func alias(of config: HostConfigSpace) -> String {
