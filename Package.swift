@@ -117,7 +117,7 @@ let package = Package(
       ["VFIOUser", "SimulatedKernel", "HostKernel", "CLinux", "PCI", "TestSupport", system]),
     tests(
       "VFIOTests",
-      ["VFIO", "SimulatedKernel", "HostKernel", "Tracing", "PCI", "TestSupport", system]),
+      ["VFIO", "SimulatedKernel", "CLinux", "HostKernel", "Tracing", "PCI", "TestSupport", system]),
     tests("EventLoopTests", ["EventLoop", "HostKernel"]),
     tests("HypervisorTests", ["Hypervisor", "CLinux", "HostKernel", "TestSupport", system]),
     tests(

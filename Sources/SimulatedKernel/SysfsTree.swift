@@ -157,7 +157,9 @@ package struct SysfsTree: Sendable {
     if !function.group.isArtificial || host.device(at: function.address) != nil {
       addLink("\(directory)/iommu_group", to: "/sys/kernel/iommu_groups/\(function.group.number)")
     }
-    add(function.group.iommu, inFrontOf: function, at: directory)
+    if !function.group.isArtificial {
+      add(function.group.iommu, inFrontOf: function, at: directory)
+    }
     addLink("/sys/bus/pci/devices/\(function.address)", to: directory)
     let device = host.device(at: function.address)
     // A driver that leaves has lost its links before it waits for the device's users.

@@ -112,93 +112,6 @@ final class RecordingAccelerator: Accelerator {
   }
 }
 
-/// The simulated host, with each `VFIO_DEVICE_SET_IRQS` noted.
-final class RecordingHost: HostKernel {
-  let kernel: SimulatedKernel
-  private let log: BenchLog
-  /// Says what an eventfd is for.
-  private let describe: @Sendable (Int32) -> String
-  /// Whether BARs smaller than a page can be mapped, as they can when they are alone in one.
-  private let mapsSmallBARs: Bool
-  /// The next calls about interrupts that fail.
-  private let refusals = Locked([Errno?]())
-
-  init(
-    _ kernel: SimulatedKernel, log: BenchLog, mapsSmallBARs: Bool,
-    describe: @escaping @Sendable (Int32) -> String
-  ) {
-    self.mapsSmallBARs = mapsSmallBARs
-    self.kernel = kernel
-    self.log = log
-    self.describe = describe
-  }
-
-  func refuseInterrupts(_ errors: [Errno?]) { refusals.withLock { $0 = errors } }
-
-  func control(
-    _ descriptor: Int32, _ request: UInt, _ argument: inout MutableRawSpan
-  ) throws(Errno) -> Int32 {
-    if request == UInt(VFIO_DEVICE_SET_IRQS) {
-      let words = unsafe argument.withUnsafeMutableBytes { bytes in
-        (0..<bytes.count / 4).map { unsafe bytes.load(fromByteOffset: $0 * 4, as: Int32.self) }
-      }
-      let names = ["intx", "msi", "msix", "err", "req"]
-      let action = words[1] & 8 != 0 ? "mask" : words[1] & 16 != 0 ? "unmask" : "trigger"
-      let events = words[1] & 4 != 0 ? words[5...].map { $0 < 0 ? "-" : describe($0) } : ["none"]
-      log.note(
-        "host: \(names[Int(words[2])]) \(action) \(words[3])+\(words[4]) "
-          + events.joined(separator: " "))
-      let error: Errno? = refusals.withLock { $0.isEmpty ? nil : $0.removeFirst() }
-      if let error { throw error }
-    }
-    let result = try kernel.control(descriptor, request, &argument)
-    if request == UInt(VFIO_DEVICE_GET_REGION_INFO), mapsSmallBARs {
-      unsafe argument.withUnsafeMutableBytes { bytes in
-        var info = unsafe bytes.loadUnaligned(as: vfio_region_info.self)
-        guard info.index < 6, info.size > 0, info.size < 4096 else { return }
-        info.flags |= UInt32(VFIO_REGION_INFO_FLAG_MMAP)
-        unsafe bytes.storeBytes(of: info, as: vfio_region_info.self)
-      }
-    }
-    return result
-  }
-
-  func control(_ descriptor: Int32, _ request: UInt, value: UInt) throws(Errno) -> Int32 {
-    if request == UInt(VFIO_DEVICE_RESET) { log.note("host: reset") }
-    return try kernel.control(descriptor, request, value: value)
-  }
-
-  func open(_ path: String, _ access: FileAccess) throws(Errno) -> Int32 {
-    try kernel.open(path, access)
-  }
-  func close(_ descriptor: Int32) { kernel.close(descriptor) }
-  func read(
-    _ descriptor: Int32, into buffer: inout MutableRawSpan, at offset: UInt64
-  ) throws(Errno) -> Int { try kernel.read(descriptor, into: &buffer, at: offset) }
-  func write(
-    _ descriptor: Int32, from buffer: RawSpan, at offset: UInt64
-  ) throws(Errno) -> Int { try kernel.write(descriptor, from: buffer, at: offset) }
-  func read(_ descriptor: Int32, into buffer: inout MutableRawSpan) throws(Errno) -> Int {
-    try kernel.read(descriptor, into: &buffer)
-  }
-  func write(_ descriptor: Int32, from buffer: RawSpan) throws(Errno) -> Int {
-    try kernel.write(descriptor, from: buffer)
-  }
-  func map(_ request: MappingRequest) throws(Errno) -> UInt {
-    // A small BAR's page is any page.
-    let page = MappingRequest(descriptor: nil, length: 4096)
-    return try kernel.map(mapsSmallBARs && request.length < 4096 ? page : request)
-  }
-  func unmap(address: UInt, length: Int) { kernel.unmap(address: address, length: length) }
-  func makeEventDescriptor() throws(Errno) -> Int32 { try kernel.makeEventDescriptor() }
-  func status(of path: String) throws(Errno) -> FileStatus { try kernel.status(of: path) }
-  func entries(of directory: String) throws(Errno) -> [String] {
-    try kernel.entries(of: directory)
-  }
-  func link(at path: String) throws(Errno) -> String { try kernel.link(at: path) }
-  func contents(of path: String) throws(Errno) -> [UInt8] { try kernel.contents(of: path) }
-}
-
 /// A place whose wiring a test moves.
 final class BenchPlace: FunctionPlace {
   var current = InterruptRoute(isEnabled: true, gsi: 20)
@@ -247,6 +160,10 @@ final class FunctionBench {
     var remapsInterrupts = true
     var pin = "A"
     var hasFLR = true
+    /// Extended capabilities.
+    var extended: [String] = []
+    /// More of the IOMMU.
+    var unit: [String] = []
 
     var description: String {
       let capabilities =
@@ -259,12 +176,15 @@ final class FunctionBench {
           "name: bench", "iommus:", "  - name: unit", "    type: intel",
           "    capability: 0xd2008c222f0686",
           "    extended-capability: 0xf00f4a", "    remaps-interrupts: \(remapsInterrupts)",
+        ] + unit.map { "    \($0)" } + [
           "buses:", "  - { bus: \"0000:81\", reset: slot }", "functions:",
           "  - address: \"0000:81:00.0\"", "    vendor: 0x8086", "    device: 0x10d3",
           "    class: 0x020000", "    command: 0x0003", "    command-writable: 0x0507",
           "    interrupt-pin: \(pin)", "    iommu-group: 12", "    iommu: unit", "    bars:",
         ] + bars.map { "      - { \($0) }" } + ["    capabilities:"]
         + capabilities.map { "      - { \($0) }" }
+        + (extended.isEmpty ? [] : ["    extended-capabilities:"])
+        + extended.map { "      - { \($0) }" }
       return lines.joined(separator: "\n") + "\n"
     }
   }
@@ -274,7 +194,7 @@ final class FunctionBench {
     _ device: Device = Device(), options: FunctionOptions = FunctionOptions(),
     hasMessageRoutes: Bool = true, hasResampleIRQFD: Bool = true, isHostTrusted: Bool = false,
     mapsSmallBARs: Bool = false, attachesByGroup: Bool = false, isOnRootBus: Bool = true,
-    isTraced: Bool = false, windows: [ClosedRange<UInt64>]? = nil
+    isTraced: Bool = false, windows: [ClosedRange<UInt64>]? = nil, extendedConfig: [UInt8]? = nil
   ) throws {
     tracer = Tracer(to: log)
     let accelerator = RecordingAccelerator(log: log)
@@ -287,7 +207,9 @@ final class FunctionBench {
       try kernel.setParameter("allow_unsafe_interrupts", of: "iommufd", to: 1)
     }
     let names = TriggerNames(accelerator)
-    host = RecordingHost(kernel, log: log, mapsSmallBARs: mapsSmallBARs) { names.name(of: $0) }
+    host = RecordingHost(
+      kernel, log: log, mapsSmallBARs: mapsSmallBARs, extendedConfig: extendedConfig
+    ) { names.name(of: $0) }
     let diagnostics = Diagnostics(program: "p", to: messages)
     environment = FunctionEnvironment(
       kernel: host, tracer: tracer, diagnostics: diagnostics, addressSpace: memory,
@@ -315,12 +237,14 @@ final class FunctionBench {
   private let options: FunctionOptions
   /// What attaching and realizing the function took.
   private(set) var startLog: [String] = []
+  private(set) var startMessages: [String] = []
 
   private func adopt() {
     let coordinator = coordinator
     function.onReset = { [unowned coordinator] in coordinator.reset($0) }
     coordinator.add(function)
     startLog = log.take()
+    startMessages = messages.lines
     tracer.set("vfio*", enabled: true)
     tracer.set("vfio_pci_*_config", enabled: false)
     tracer.set("vfio_region_mmaps_set_enabled", enabled: false)

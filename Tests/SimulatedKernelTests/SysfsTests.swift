@@ -19,6 +19,7 @@ struct SysfsTests {
     #expect(try text(kernel, "reset_method") == "pm bus\n")
     #expect(try kernel.contents(of: Self.device + "/config").count == 4096)
     #expect(try kernel.link(at: Self.device + "/iommu_group").hasSuffix("/iommu_groups/12"))
+    #expect(try kernel.link(at: Self.device + "/iommu").hasSuffix("/virtual/iommu/dmar0"))
     #expect(try kernel.link(at: Self.device + "/driver").hasSuffix("/drivers/vfio-pci"))
     #expect(try kernel.link(at: Self.device + "/subsystem").hasSuffix("/bus/pci"))
     #expect(try kernel.entries(of: Self.device + "/vfio-dev") == ["vfio2"])
