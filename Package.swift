@@ -75,7 +75,9 @@ let package = Package(
       ]),
     room(
       "Monitor",
-      ["CJSON", "Tracing", "EventLoop", "VirtualIOMMU", "CommandLine", "Machine", system]),
+      [
+        "CJSON", "Tracing", "EventLoop", "VirtualIOMMU", "Board", "CommandLine", "Machine", system,
+      ]),
     room("TraceComparison"),
     room("Lab"),
 
@@ -139,7 +141,8 @@ let package = Package(
     tests(
       "MonitorTests",
       [
-        "Monitor", "CommandLine", "EventLoop", "Machine", "Tracing", "VirtualIOMMU", "TestSupport",
+        "Monitor", "Board", "CommandLine", "EventLoop", "HostKernel", "Machine", "Tracing",
+        "VirtualIOMMU", "TestSupport",
       ]),
     tests("TraceComparisonTests", ["TraceComparison", "TestSupport"]),
     tests("LabTests", ["Lab"]),

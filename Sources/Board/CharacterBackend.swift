@@ -7,6 +7,16 @@ package protocol CharacterBackend: AnyObject {
   /// later. Where nobody can read, a byte is taken and lost.
   func write(_ byte: UInt8) -> Bool
 
+  /// Takes the first bytes of output as far as there is room, and says how many; with fewer than all it
+  /// tells the receiver of room later.
+  func write(_ bytes: ArraySlice<UInt8>) -> Int
+
+  /// Sends at once what is buffered, as far as the other end takes it. On the main loop only.
+  func flush()
+
+  /// Lets the present other end go and, where there can be, waits for another.
+  func hangUp()
+
   /// Says who gets input from now on. The receiver is kept until `close` or another `attach`.
   func attach(_ receiver: any CharacterReceiver)
 
@@ -21,7 +31,22 @@ package protocol CharacterBackend: AnyObject {
   func close()
 }
 
-/// A device that uses a `CharacterBackend`. Called with the machine lock held.
+extension CharacterBackend {
+  package func write(_ bytes: ArraySlice<UInt8>) -> Int {
+    var count = 0
+    for byte in bytes {
+      guard write(byte) else { break }
+      count += 1
+    }
+    return count
+  }
+
+  package func flush() {}
+
+  package func hangUp() {}
+}
+
+/// A device or monitor that uses a `CharacterBackend`. Called with the machine lock held.
 package protocol CharacterReceiver: AnyObject {
   /// How many bytes of input there is room for now.
   var inputRoom: Int { get }
@@ -29,11 +54,36 @@ package protocol CharacterReceiver: AnyObject {
   /// Takes one byte of input; called only while there is room.
   func receive(_ byte: UInt8)
 
+  /// Takes bytes of input, no more than there is room for.
+  func receive(_ bytes: ArraySlice<UInt8>)
+
   /// The other end sent a break.
   func receiveBreak()
 
   /// A write that was refused may succeed now.
   func outputHasRoom()
+
+  /// There is somebody at the other end now, or was already when the receiver was attached.
+  func connectionOpened()
+
+  /// Whoever was at the other end says no more; output may still be heard.
+  func connectionClosed()
+
+  /// The keyboard of a shared backend went elsewhere, or came.
+  func focusChanged(_ hasFocus: Bool)
+}
+
+/// What a device does that asks nobody who is at the other end.
+extension CharacterReceiver {
+  package func receive(_ bytes: ArraySlice<UInt8>) {
+    for byte in bytes { receive(byte) }
+  }
+
+  package func connectionOpened() {}
+
+  package func connectionClosed() {}
+
+  package func focusChanged(_ hasFocus: Bool) {}
 }
 
 /// The backend `null`: takes all output, gives no input.

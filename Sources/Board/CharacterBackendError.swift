@@ -1,3 +1,4 @@
+package import HostKernel
 package import SystemPackage
 
 /// Why a character device could not be opened.
@@ -5,11 +6,12 @@ package enum CharacterBackendError: Error, Equatable, Sendable {
   case openFile(path: String, Errno)
   case createSocket(Errno)
   case resolve(host: String, port: String, reason: String)
+  /// The path of a server to connect to.
   case pathTooLong(path: String, limit: Int)
-  case unlink(path: String, Errno)
-  /// Nil where the address is a host's and a port.
-  case bind(path: String?, Errno)
-  case listen(path: String?, Errno)
+  case listen(UnixListenerError)
+  /// No address of a host and a port could be bound.
+  case bind(Errno)
+  case listenAtPort(Errno)
   case connect(address: String, Errno)
   case openPseudoterminal(Errno)
   case standardIOTaken
@@ -25,11 +27,9 @@ package enum CharacterBackendError: Error, Equatable, Sendable {
       "address resolution failed for \(host):\(port): \(reason)"
     case .pathTooLong(let path, let limit):
       "UNIX socket path '\(path)' is too long\nPath must be less than \(limit) bytes"
-    case .unlink(let path, let errno): "Failed to unlink socket \(path): \(errno)"
-    case .bind(.some(let path), let errno): "Failed to bind socket to \(path): \(errno)"
-    case .bind(nil, let errno): "Failed to find an available port: \(errno)"
-    case .listen(.some(let path), let errno): "Failed to listen on socket \(path): \(errno)"
-    case .listen(nil, let errno): "Failed to listen on socket: \(errno)"
+    case .listen(let error): error.description
+    case .bind(let errno): "Failed to find an available port: \(errno)"
+    case .listenAtPort(let errno): "Failed to listen on socket: \(errno)"
     case .connect(let address, let errno): "Failed to connect to '\(address)': \(errno)"
     case .openPseudoterminal(let errno): "Failed to create PTY: \(errno)"
     case .standardIOTaken: "cannot use stdio by multiple character devices"

@@ -37,6 +37,7 @@ package final class CharacterBackends {
 
   private let events: any EventSources
   private let kernel: any HostKernel
+  private let escape: UInt8
   private let commands: MuxCommands
   private let announce: (String) -> Void
   private var devices: [(label: String, device: Device)] = []
@@ -44,13 +45,16 @@ package final class CharacterBackends {
   private var bases: [(label: String, backend: any CharacterBackend)] = []
   private var isStandardIOTaken = false
 
-  /// `announce` gets lines for the user such as the path of a new terminal.
+  /// `escape` is the key by which shared ones switch and command; `announce` gets lines for the user
+  /// such as the path of a new terminal.
   package init(
-    events: any EventSources, on kernel: any HostKernel, commands: MuxCommands,
+    events: any EventSources, on kernel: any HostKernel,
+    escape: UInt8 = MuxBackend.defaultEscape, commands: MuxCommands,
     announce: @escaping (String) -> Void
   ) {
     self.events = events
     self.kernel = kernel
+    self.escape = escape
     self.commands = commands
     self.announce = announce
   }
@@ -59,8 +63,7 @@ package final class CharacterBackends {
 
   /// Opens a character device. One that is `shared` can be used by several devices, with an escape key.
   package func open(
-    _ kind: CharacterBackendKind, label: String, isShared: Bool = false,
-    escape: UInt8 = MuxBackend.defaultEscape
+    _ kind: CharacterBackendKind, label: String, isShared: Bool = false
   ) throws(CharacterBackendError) {
     guard !devices.contains(where: { $0.label == label }) else { throw .duplicateLabel(label) }
     let backend = try make(kind, label: isShared ? "\(label)-base" : label)

@@ -29,6 +29,7 @@ package final class MuxBackend: CharacterReceiver {
   /// Which port has the keyboard.
   private var focus = 0
   private var isEscaped = false
+  private var isConnected = false
 
   /// Becomes the receiver of `base`.
   package init(
@@ -43,8 +44,10 @@ package final class MuxBackend: CharacterReceiver {
   /// Gives a further device its side; it has the keyboard from now on.
   package func makePort() -> any CharacterBackend {
     let port = MuxPort(mux: self)
+    let previous = ports.indices.contains(focus) ? ports[focus].receiver : nil
     ports.append(port)
     focus = ports.count - 1
+    previous?.focusChanged(false)
     // The base knows of the multiplexer only once somebody is there to read.
     if ports.count == 1 { base.attach(self) }
     return port
@@ -82,6 +85,17 @@ package final class MuxBackend: CharacterReceiver {
     for port in ports { port.receiver?.outputHasRoom() }
   }
 
+  package func connectionOpened() {
+    isConnected = true
+    for port in ports { port.receiver?.connectionOpened() }
+  }
+
+  package func connectionClosed() {
+    isConnected = false
+    isEscaped = false
+    for port in ports { port.receiver?.connectionClosed() }
+  }
+
   private func deliver(_ byte: UInt8) {
     guard ports.indices.contains(focus) else { return }
     ports[focus].append(byte)
@@ -96,21 +110,31 @@ package final class MuxBackend: CharacterReceiver {
       commands.quit()
     case UInt8(ascii: "s"): commands.saveDisks()
     case UInt8(ascii: "b"): receiveBreak()
-    case UInt8(ascii: "c"): focus = ports.isEmpty ? 0 : (focus + 1) % ports.count
+    case UInt8(ascii: "c"): switchFocus()
     default: break
     }
   }
 
+  private func switchFocus() {
+    guard ports.count > 1 else { return }
+    ports[focus].receiver?.focusChanged(false)
+    focus = (focus + 1) % ports.count
+    ports[focus].receiver?.focusChanged(true)
+  }
+
   private var help: String {
-    let name = escape < 0x1b ? "C-\(Character(UnicodeScalar(escape | 0x60)))" : "escape"
+    let isControl = (1...26).contains(escape)
+    let name = isControl ? "C-\(Character(UnicodeScalar(escape | 0x60)))" : "Escape-Char"
+    let code = String(escape, radix: 16)
+    let note = "Escape-Char set to Ascii: 0x\(escape < 0x10 ? "0" : "")\(code)\n\r\n\r"
     let keys = [
       ("h", "print this help"), ("x", "exit emulator"),
       ("s", "save disk data back to file (if -snapshot)"), ("b", "send break (magic sysrq)"),
       ("c", "switch between console and monitor"), (name, "sends \(name)"),
     ]
-    return "\n\r"
+    return "\n\r" + (isControl ? "" : note)
       + keys.map { key, meaning in
-        let padding = String(repeating: " ", count: max(1, 5 - key.utf8.count))
+        let padding = String(repeating: " ", count: max(2, 5 - key.utf8.count))
         return "\(name) \(key)\(padding)\(meaning)\n\r"
       }.joined()
   }
@@ -123,6 +147,15 @@ package final class MuxBackend: CharacterReceiver {
   // MARK: - Ports
 
   fileprivate func write(_ byte: UInt8) -> Bool { base.write(byte) }
+
+  fileprivate func flush() { base.flush() }
+
+  fileprivate func attached(_ port: MuxPort) {
+    if !ports.indices.contains(focus) || ports[focus] !== port {
+      port.receiver?.focusChanged(false)
+    }
+    if isConnected { port.receiver?.connectionOpened() }
+  }
 
   fileprivate func resumeInput() { base.resumeInput() }
 
@@ -142,8 +175,11 @@ private final class MuxPort: CharacterBackend {
 
   func write(_ byte: UInt8) -> Bool { mux.write(byte) }
 
+  func flush() { mux.flush() }
+
   func attach(_ receiver: any CharacterReceiver) {
     self.receiver = receiver
+    mux.attached(self)
     resumeInput()
   }
 

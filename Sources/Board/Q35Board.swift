@@ -83,6 +83,17 @@ package final class Q35Board {
   /// Has a device of the board reset with it, in the order of these calls.
   func onReset(_ reset: @escaping () -> Void) { resetters.append(reset) }
 
+  /// Puts a device's registers at guest addresses over what PCI functions have there. `reset` is called
+  /// with the board's own devices, in the order of these calls.
+  package func addWindow(
+    _ name: String, at base: UInt64, size: UInt64, _ device: any MemoryHandler,
+    reset: @escaping () -> Void
+  ) {
+    memory.add(
+      MemoryRegion(name: name, base: base, size: size, priority: 1, kind: .io(device)))
+    onReset(reset)
+  }
+
   /// Programs what firmware programs before a kernel that is loaded without firmware starts. Called after
   /// a reset.
   package func applyFirmwareSettings() {

@@ -8,7 +8,7 @@ internal import SystemPackage
 /// Without a connection output is taken and lost, as in QEMU. Used only while the machine lock is held.
 class StreamBackend: CharacterBackend {
   /// How much is read at once, in bytes.
-  private static let readSize = 512
+  private static let readSize = 4096
 
   /// How long `close` waits for the other end, in milliseconds.
   private static let closingTime: Int32 = 200
@@ -55,6 +55,7 @@ class StreamBackend: CharacterBackend {
     disconnect()
     self.channel = channel
     isInputEnded = channel.input == nil
+    receiver?.connectionOpened()
     resumeInput()
   }
 
@@ -63,8 +64,14 @@ class StreamBackend: CharacterBackend {
     stopInput()
     stopWaiting()
     unsent.removeAll()
+    guard channel != nil else { return }
     channel = nil
+    receiver?.connectionClosed()
     roomAppeared()
+  }
+
+  final func hangUp() {
+    if channel != nil { endConnection() }
   }
 
   private final func endConnection() {
@@ -87,14 +94,25 @@ class StreamBackend: CharacterBackend {
     return true
   }
 
+  final func write(_ bytes: ArraySlice<UInt8>) -> Int {
+    guard channel != nil else { return bytes.count }
+    var count = 0
+    while count < bytes.count, write(bytes[bytes.startIndex + count]) { count += 1 }
+    return count
+  }
+
+  final func flush() {
+    if roomWatch == nil { send() }
+  }
+
   private final func answerBell() {
     bell.drain()
     isBellRung = false
-    if roomWatch == nil { flush() }
+    flush()
   }
 
   /// Sends until all is sent or there is no room.
-  private final func flush() {
+  private final func send() {
     while !unsent.isEmpty, let channel {
       switch channel.write(unsent.firstRun) {
       case .bytes(let count): unsent.removeFirst(count)
@@ -124,7 +142,7 @@ class StreamBackend: CharacterBackend {
 
   private final func startWaiting() {
     guard roomWatch == nil, let output = channel?.output else { return }
-    roomWatch = events.watchWritable(output.descriptor) { [unowned self] in flush() }
+    roomWatch = events.watchWritable(output.descriptor) { [unowned self] in send() }
   }
 
   private final func stopWaiting() {
@@ -136,6 +154,7 @@ class StreamBackend: CharacterBackend {
 
   final func attach(_ receiver: any CharacterReceiver) {
     self.receiver = receiver
+    if channel != nil { receiver.connectionOpened() }
     resumeInput()
   }
 
@@ -152,12 +171,13 @@ class StreamBackend: CharacterBackend {
     guard room > 0 else { return stopInput() }
     switch channel.read(upTo: room, into: &readBuffer) {
     case .bytes(let count):
-      for index in 0..<count { receiver.receive(readBuffer[index]) }
+      receiver.receive(readBuffer[..<count])
     case .wait: break
     case .ended:
       if channel.isOneConnection { return endConnection() }
       isInputEnded = true
       stopInput()
+      receiver.connectionClosed()
     }
   }
 

@@ -43,6 +43,9 @@ package struct ACPIDescription: Equatable, Sendable {
   package var hasKeyboardController = false
   /// The port through which a guest tells that it panicked (`isa-pvpanic`).
   package var panicPort: UInt16?
+  /// Whole tables, header and checksum included, that the guest finds after the board's own, such as
+  /// the DMAR of a vIOMMU.
+  package var extraTables: [[UInt8]] = []
 
   package struct SerialPort: Equatable, Sendable {
     package var port: UInt16

@@ -17,19 +17,22 @@ package struct ACPITables: Sendable {
   /// Lays tables out from `address` below 4 GiB, a multiple of 4096.
   package init(_ description: ACPIDescription, at address: UInt64) {
     var bytes = [UInt8](repeating: 0, count: Self.rootPointerSize)
-    /// Appends a table and says where it is.
-    func place(_ table: ACPITable) -> UInt64 {
+    /// Appends a whole table and says where it is.
+    func place(_ table: [UInt8]) -> UInt64 {
       bytes.pad(to: 16)
       let place = address + UInt64(bytes.count)
-      bytes.append(contentsOf: table.finished)
+      bytes.append(contentsOf: table)
       return place
     }
+    func place(_ table: ACPITable) -> UInt64 { place(table.finished) }
     let differentiated = place(.differentiated(description))
     var roots = [
       place(.interruptControllers(description)), place(.configurationWindows(description)),
     ]
+    for table in description.extraTables { roots.append(place(table)) }
     // The control structure's place is known once the tables that follow have their sizes.
-    let rest = ACPITable.fixedSize + 2 * (ACPITable.headerSize + 8 * 3) + 3 * 16
+    let rest =
+      ACPITable.fixedSize + 2 * (ACPITable.headerSize + 8 * (roots.count + 1)) + 3 * 16
     let end = (address + UInt64(bytes.count + rest)).aligned(down: 4096) + 4096
     roots.insert(
       place(.fixed(description, differentiated: differentiated, controlStructure: end)), at: 0)

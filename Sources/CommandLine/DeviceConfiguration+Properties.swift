@@ -1,4 +1,12 @@
 extension DeviceConfiguration {
+  /// Reads the text of a device as the command line has it, `driver[,prop=value][,...]`, into its
+  /// properties by name; a bare name is `on`.
+  package static func properties(of text: String) -> [(name: String, value: String)] {
+    KeyValueList(text, impliedKey: "driver").entries.map { entry in
+      (entry.key, entry.form == .bare ? "on" : entry.value)
+    }
+  }
+
   /// Reads a device that is asked for while the machine runs, as QMP's `device_add` does: `driver`
   /// and properties by name, the last of equal names only. A boolean is `on` or `off`.
   package init(

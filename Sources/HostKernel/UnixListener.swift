@@ -47,29 +47,8 @@ package struct UnixListener: ~Copyable, Sendable {
     if let file, FileIdentity(ofSocketAt: path) == file { _ = unsafe unlink(path) }
   }
 
-  /// What became of an attempt to take a client.
-  package enum Arrival {
-    case client(Int32)
-
-    /// Nobody is there after all.
-    case none
-
-    /// There is somebody, but the program has no descriptor or memory left.
-    case exhausted
-  }
-
-  /// Takes the next client; its descriptor, closed on exec, belongs to the caller.
-  package borrowing func accept() -> Arrival {
-    let client = Glibc.accept(descriptor, nil, nil)
-    guard client >= 0 else {
-      switch errno {
-      case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .exhausted
-      default: return .none
-      }
-    }
-    _ = fcntl(client, F_SETFD, FD_CLOEXEC)
-    return .client(client)
-  }
+  /// Takes the next client.
+  package borrowing func accept() -> SocketArrival { .next(on: descriptor) }
 }
 
 /// Which file a path names.

@@ -1,6 +1,7 @@
 internal import Board
 internal import EventLoop
 internal import Hypervisor
+internal import VirtualIOMMU
 
 /// What a guest asks of the machine, or what its CPUs ran into, from inside an access.
 enum GuestWish: Equatable {
@@ -15,6 +16,8 @@ enum GuestWish: Equatable {
   case crashLoaded
   /// A device reported an error that it cannot recover from; the user knows.
   case deviceError
+  /// The guest switched on what the vIOMMU does not do; it must not go on.
+  case translation(VTdTranslation)
   /// A CPU cannot go on; the lines say why.
   case internalError(String)
 }

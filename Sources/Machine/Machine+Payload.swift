@@ -3,18 +3,21 @@ internal import Boot
 internal import CommandLine
 internal import HostKernel
 internal import Hypervisor
+internal import Passthrough
+internal import VirtualIOMMU
 
 extension Machine {
   /// Opens and places what the guest starts from; nil without `-kernel`.
   static func plan(
     _ configuration: Configuration, on board: Q35Board, addressBits: Int,
-    from kernel: any HostKernel
+    from kernel: any HostKernel, extraTables: [[UInt8]] = []
   ) throws(MachineError) -> BootPlan? {
     guard let files = configuration.kernel else { return nil }
     let layout = board.ramLayout
+    var tables = ACPIDescription(board.pciFacts(addressBits: addressBits), configuration)
+    tables.extraTables = extraTables
     let platform = BootPlatform(
-      memoryBelow4G: layout.below4G, memoryAbove4G: layout.above4G,
-      acpi: ACPIDescription(board.pciFacts(addressBits: addressBits), configuration))
+      memoryBelow4G: layout.below4G, memoryAbove4G: layout.above4G, acpi: tables)
     do throws(BootError) {
       return try BootPlan(
         GuestPayload(
@@ -23,6 +26,21 @@ extension Machine {
     } catch {
       throw MachineError(.boot(error))
     }
+  }
+
+  /// Plans the guest's start anew if its table of the vIOMMU is to say something else than before, and
+  /// says whether it was.
+  @discardableResult
+  func updateRemappingTable() throws(MachineError) -> Bool {
+    guard let iommu, payload != nil else { return false }
+    let table = DMARTable(iommu.resolution.values, on: board).bytes
+    guard table != remappingTable else { return false }
+    payload = try Self.plan(
+      configuration, on: board, addressBits: cpus?.addressBits ?? 40, from: environment.kernel,
+      extraTables: [table])
+    remappingTable = table
+    if let payload { cpus?.setStartState(payload.cpu) }
+    return true
   }
 
   /// Writes what the guest starts from into its memory, and does what firmware would have done.

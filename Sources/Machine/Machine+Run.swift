@@ -4,6 +4,29 @@ internal import EventLoop
 internal import Hypervisor
 internal import Passthrough
 internal import Tracing
+internal import VirtualIOMMU
+
+extension VTdTranslation {
+  /// What a guest switched on.
+  fileprivate var name: String {
+    switch self {
+    case .dma: "DMA translation"
+    case .interrupts: "interrupt remapping"
+    }
+  }
+
+  /// What a user can do about a guest that does so.
+  fileprivate var advice: String {
+    switch self {
+    case .dma:
+      "Start the guest with intel_iommu=off on its kernel's command line, or the machine without "
+        + "-device intel-iommu."
+    case .interrupts:
+      "Start the guest with intremap=off on its kernel's command line, or the machine with "
+        + "intremap=off for -device intel-iommu."
+    }
+  }
+}
 
 extension Machine {
   // MARK: - Events
@@ -35,15 +58,17 @@ extension Machine {
         "This machine has no firmware and no kernel to run: start it with -kernel FILE, or with "
           + "-accel qtest to drive it from a test.")
     }
-    freezeCapabilities()
+    do throws(MachineError) { try freezeCapabilities() } catch {
+      throw MachineRefusal(error.lines.joined(separator: "\n"))
+    }
     runState = .running
     tell(.resumed)
     cpus?.resume()
   }
 
   /// Lets the guest run for the first time.
-  func start() {
-    freezeCapabilities()
+  func start() throws(MachineError) {
+    try freezeCapabilities()
     runState = .running
     cpus?.resume()
   }
@@ -123,6 +148,13 @@ extension Machine {
       tell(.guestCrashLoaded)
       cpus?.resume()
     case .deviceError: halt(.internalError)
+    case .translation(let what):
+      tracer.emit(.viommuGuestRequest, [.text(what.name)])
+      diagnostics.error(
+        "intel-iommu: the guest switches \(what.name) on, which this version does not do: its "
+          + "\(what == .dma ? "DMA would go" : "interrupts would come") wrong")
+      diagnostics.hint(what.advice)
+      end(.hostError, status: 1)
     case .internalError(let text):
       for line in text.split(separator: "\n") { diagnostics.error(String(line)) }
       halt(.internalError)

@@ -10,7 +10,7 @@ extension Machine {
 
   /// Makes the vIOMMU that the command line asks for, before any device: its properties have to go
   /// together. Event: `viommu_decision`.
-  func makeIOMMU(_ configuration: Configuration, hasCPUs: Bool) throws(MachineError) {
+  func makeIOMMU(hasCPUs: Bool, _ wishes: WishBox) throws(MachineError) {
     guard let device = configuration.intelIOMMU else { return }
     let asksToRemap = device.properties.request[.interruptRemapping] == 1
     if asksToRemap, hasCPUs, configuration.interruptController == .kernel {
@@ -23,6 +23,9 @@ extension Machine {
       let made = try GuestIOMMU(device, machine: machine)
       trace(made.resolution, after: nil)
       iommu = made
+      remappingUnit = RemappingUnit(VTdRegisters(made.resolution.values), on: board) { what in
+        wishes.ask(.translation(what))
+      }
     } catch {
       for message in error.messages { tracer.emit(.viommuRefused, [.text(message)]) }
       throw MachineError(.viommu(error, iommu: nil), option: device.optionText)
@@ -65,6 +68,7 @@ extension Machine {
   func applyCapabilities() {
     guard let iommu else { return }
     let resolution = iommu.resolution
+    remappingUnit?.capabilities = VTdRegisters(resolution.values)
     for assigned in functions {
       guard let facts = assigned.facts else { continue }
       show(resolution.pasid(of: facts), on: assigned.function)
@@ -111,8 +115,9 @@ extension Machine {
 
   /// Lets no value change any more; to be called before the first guest instruction. Event:
   /// `viommu_frozen`.
-  func freezeCapabilities() {
+  func freezeCapabilities() throws(MachineError) {
     guard var iommu, !iommu.isFrozen else { return }
+    if try updateRemappingTable() { try loadPayload() }
     iommu.freeze()
     self.iommu = iommu
     let registers = VTdRegisters(iommu.resolution.values)

@@ -34,12 +34,17 @@ package import VirtualIOMMU
   /// Whether guest code may run: an accelerator without CPUs is driven by a test instead.
   let hasGuestCode: Bool
   let characters: CharacterBackends
+  let configuration: Configuration
   /// What the guest starts from; nil without a kernel.
-  let payload: BootPlan?
+  var payload: BootPlan?
   let clock = BoardClock.host
   var functions: [AssignedFunction] = []
   /// The vIOMMU; nil in a machine without one.
   var iommu: GuestIOMMU?
+  /// The vIOMMU's registers as the guest finds them.
+  var remappingUnit: RemappingUnit?
+  /// The ACPI table that tells the guest of the vIOMMU, as it is in `payload`.
+  var remappingTable: [UInt8] = []
   /// The PASID capability that each function was last asked to show, by the function's name.
   var shownPASIDs: [String: FunctionPASID] = [:]
   /// Ids of devices other than assigned functions.
@@ -58,6 +63,7 @@ package import VirtualIOMMU
     _ configuration: Configuration, on kernel: any HostKernel, tracer: Tracer,
     diagnostics: Diagnostics, announce: @escaping (String) -> Void = { _ in }
   ) throws(MachineError) {
+    self.configuration = configuration
     self.name = configuration.name
     self.tracer = tracer
     self.diagnostics = diagnostics
@@ -134,10 +140,11 @@ package import VirtualIOMMU
     if needsNode, (try? kernel.status(of: "/dev/iommu")) == nil {
       throw MachineError(.noIOMMUFD)
     }
-    try makeIOMMU(configuration, hasCPUs: kvm != nil)
+    try makeIOMMU(hasCPUs: kvm != nil, wishes)
     for device in configuration.devices { try add(device) }
+    try updateRemappingTable()
     try performReset()
-    if !configuration.startsPaused { start() }
+    if !configuration.startsPaused { try start() }
   }
 
   isolated deinit {

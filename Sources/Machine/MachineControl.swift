@@ -18,6 +18,8 @@ package enum RunCause: String, Sendable {
   case hostQMPQuit = "host-qmp-quit"
   case hostQMPSystemReset = "host-qmp-system-reset"
   case hostSignal = "host-signal"
+  /// The machine cannot go on for a guest that asks of it what it does not do.
+  case hostError = "host-error"
   case hostUI = "host-ui"
   case guestReset = "guest-reset"
   case guestShutdown = "guest-shutdown"
@@ -27,7 +29,7 @@ package enum RunCause: String, Sendable {
   package var isGuest: Bool {
     switch self {
     case .guestReset, .guestShutdown, .guestPanic: true
-    case .hostQMPQuit, .hostQMPSystemReset, .hostSignal, .hostUI: false
+    case .hostError, .hostQMPQuit, .hostQMPSystemReset, .hostSignal, .hostUI: false
     }
   }
 }

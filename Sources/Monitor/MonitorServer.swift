@@ -1,7 +1,5 @@
-package import CommandLine
+package import Board
 package import EventLoop
-internal import Glibc
-package import HostKernel
 package import Machine
 
 /// What a monitor speaks.
@@ -9,97 +7,168 @@ package enum MonitorService: Sendable, Equatable {
   /// QEMU's machine protocol.
   case qmp(QMPVersion)
 
+  /// QEMU's commands for people.
+  case hmp(QMPVersion)
+
   /// QEMU's protocol for tests of devices.
   case qtest
 }
 
-/// Offers a machine to clients at one address, one client at a time, on the main loop. The next
-/// client of a socket waits until the one before is gone.
+/// Offers a machine to whoever is at the other end of a character device, one client after the other.
+///
+/// Nothing is read while the session's output is full, so a client that does not read what it asked
+/// for is not heard any more, and costs a bounded amount of memory.
 @VMMain package final class MonitorServer {
-  private let service: MonitorService
-  private let control: any MachineControl
-  private var listener: UnixListener?
-  private var listenerWatch: EventSource?
-  private var retry: EventSource?
-  private var session: (any MonitorSession)?
-  private var connection: MonitorConnection?
+  /// How much input is kept that the session has not taken yet, in bytes.
+  fileprivate static let inputLimit = 4096
 
-  /// Begins to listen, or to talk over standard input and output. Both last until `close`, or until
-  /// the server goes.
+  private let service: MonitorService
+  private let backend: any CharacterBackend
+  private let control: any MachineControl
+  private var session: (any MonitorSession)?
+  /// Read, but not yet taken by the session.
+  private var unread: ArraySlice<UInt8> = []
+  private var isPumping = false
+  private var hasFocus = true
+
+  /// Begins to talk over the backend, until `close` or until the server goes.
   package init(
-    _ service: MonitorService, at endpoint: CharacterDevice.Endpoint,
+    _ service: MonitorService, over backend: any CharacterBackend,
     controlling control: any MachineControl
-  ) throws(UnixListenerError) {
+  ) {
     self.service = service
+    self.backend = backend
     self.control = control
-    switch endpoint {
-    case .unixServer(let path):
-      listener = try UnixListener(path: path)
-      awaitClient()
-    case .standardIO:
-      // A reader of standard output that goes away is the end of a conversation, not of the program.
-      _ = signal(SIGPIPE, SIG_IGN)
-      serve(ByteStream(borrowing: STDIN_FILENO, STDOUT_FILENO))
-    }
     control.observeEvents { [weak self] event in self?.announce(event) }
+    backend.attach(MonitorReceiver(self))
   }
 
-  /// Whether a client is connected.
-  package var hasClient: Bool { connection != nil }
+  isolated deinit { close() }
 
-  /// Sends what there is room for without waiting, lets the client go, and takes the socket away.
+  /// Whether a client is connected.
+  package var hasClient: Bool { session != nil }
+
+  /// Sends what the client takes in good time, and gives the backend up.
   package func close() {
-    connection?.close()
-    connection = nil
+    if let session { send(session) }
     session = nil
-    listenerWatch = nil
-    retry = nil
-    listener = nil
+    backend.close()
   }
 
   private func announce(_ event: MachineEvent) {
     session?.announce(event)
-    connection?.flush()
+    pump()
   }
 
-  private func awaitClient() {
-    guard let descriptor = listener?.descriptor else { return }
-    listenerWatch = MainLoop.watch(descriptor, for: .readable) { [weak self] _ in
-      self?.acceptClient()
+  /// Lets the session take what it has room to answer, and sends the answers.
+  private func pump() {
+    guard !isPumping, let session else { return }
+    isPumping = true
+    repeat {
+      if !unread.isEmpty { unread = unread.dropFirst(session.receive(unread)) }
+      send(session)
+    } while self.session === session && !unread.isEmpty && !session.output.isFull
+    isPumping = false
+    guard self.session === session else { return }
+    if session.output.hasOverflowed {
+      self.session = nil
+      backend.hangUp()
+    } else if unread.isEmpty {
+      backend.resumeInput()
     }
   }
 
-  private func acceptClient() {
-    switch listener?.accept() {
-    case .client(let descriptor):
-      listenerWatch = nil
-      serve(ByteStream(takingSocket: descriptor))
-    case .exhausted:
-      // The client stays in the queue, and the loop would spin on it.
-      listenerWatch = nil
-      retry = MainLoop.timer(milliseconds: 100) { [weak self] in self?.awaitClient() }
-    case .some(.none), nil: break
+  /// Sends until all is sent or there is no room.
+  private func send(_ session: any MonitorSession) {
+    while !session.output.isEmpty {
+      let count = backend.write(session.output.pending)
+      session.output.removeFirst(count)
+      backend.flush()
+      if count == 0 { return }
     }
-  }
-
-  private func serve(_ stream: consuming ByteStream) {
-    let session = makeSession()
-    self.session = session
-    let connection = MonitorConnection(stream, session) { [weak self] in self?.clientLeft() }
-    self.connection = connection
-    connection.open()
-  }
-
-  private func clientLeft() {
-    session = nil
-    connection = nil
-    awaitClient()
   }
 
   private func makeSession() -> any MonitorSession {
     switch service {
     case .qmp(let version): QMPSession(control: control, version: version)
+    case .hmp(let version): HMPSession(control: control, version: version)
     case .qtest: QtestSession(control: control)
     }
+  }
+}
+
+// MARK: - What the backend tells
+
+extension MonitorServer {
+  fileprivate var inputRoom: Int { session != nil && unread.isEmpty ? Self.inputLimit : 0 }
+
+  fileprivate func receive(_ bytes: ArraySlice<UInt8>) {
+    unread += bytes
+    pump()
+  }
+
+  fileprivate func outputHasRoom() { pump() }
+
+  fileprivate func connectionOpened() {
+    unread = []
+    let session = makeSession()
+    self.session = session
+    if !hasFocus { session.focusChanged(false) }
+    session.open()
+    pump()
+  }
+
+  fileprivate func connectionClosed() {
+    if let session, !isPumping { send(session) }
+    session = nil
+    unread = []
+  }
+
+  fileprivate func focusChanged(_ hasFocus: Bool) {
+    self.hasFocus = hasFocus
+    session?.focusChanged(hasFocus)
+    pump()
+  }
+}
+
+/// Passes on what a backend tells under the machine lock.
+private final class MonitorReceiver: CharacterReceiver {
+  private weak let server: MonitorServer?
+
+  init(_ server: MonitorServer) { self.server = server }
+
+  var inputRoom: Int {
+    let server = server
+    return VMMain.assumeIsolated { server?.inputRoom ?? 0 }
+  }
+
+  func receive(_ byte: UInt8) { receive([byte][...]) }
+
+  func receive(_ bytes: ArraySlice<UInt8>) {
+    let server = server
+    VMMain.assumeIsolated { server?.receive(bytes) }
+  }
+
+  /// No protocol of a monitor has a meaning for it.
+  func receiveBreak() {}
+
+  func outputHasRoom() {
+    let server = server
+    VMMain.assumeIsolated { server?.outputHasRoom() }
+  }
+
+  func connectionOpened() {
+    let server = server
+    VMMain.assumeIsolated { server?.connectionOpened() }
+  }
+
+  func connectionClosed() {
+    let server = server
+    VMMain.assumeIsolated { server?.connectionClosed() }
+  }
+
+  func focusChanged(_ hasFocus: Bool) {
+    let server = server
+    VMMain.assumeIsolated { server?.focusChanged(hasFocus) }
   }
 }

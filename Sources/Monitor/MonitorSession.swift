@@ -15,4 +15,11 @@ package import Machine
 
   /// Tells the client what happened to the machine, if the protocol has a way and it may hear it.
   func announce(_ event: MachineEvent)
+
+  /// The keyboard went to another user of the same terminal, or came back.
+  func focusChanged(_ hasFocus: Bool)
+}
+
+extension MonitorSession {
+  package func focusChanged(_ hasFocus: Bool) {}
 }

@@ -11,6 +11,10 @@ struct QMPArguments {
     }
   }
 
+  mutating func optionalString(_ name: String) throws(QMPError) -> String? {
+    members.contains { $0.name == name } ? try string(name) : nil
+  }
+
   mutating func bool(_ name: String) throws(QMPError) -> Bool {
     switch try required(name) {
     case .bool(let value): return value

@@ -25,9 +25,8 @@ package struct QMPVersion: Sendable, Equatable {
 /// Each answer is a line that ends in CR LF. Events are told only after the negotiation.
 @VMMain package final class QMPSession: MonitorSession {
   package var output = OutputQueue()
-  let control: any MachineControl
-  let version: QMPVersion
-  var isNegotiated = false
+  private let context: MonitorContext
+  private var isNegotiated = false
   private var splitter = JSONSplitter()
   private let now: @VMMain () -> WallClockTime
 
@@ -36,13 +35,12 @@ package struct QMPVersion: Sendable, Equatable {
     control: any MachineControl, version: QMPVersion,
     now: @escaping @VMMain () -> WallClockTime = { WallClockTime.now() }
   ) {
-    self.control = control
-    self.version = version
+    context = MonitorContext(control: control, version: version)
     self.now = now
   }
 
   package func open() {
-    send(.object(["QMP": .object(["version": versionInfo, "capabilities": .array([])])]))
+    send(.object(["QMP": .object(["version": context.version.json, "capabilities": .array([])])]))
   }
 
   package func receive(_ bytes: ArraySlice<UInt8>) -> Int {
@@ -69,16 +67,6 @@ package struct QMPVersion: Sendable, Equatable {
     ]
     if let data = event.data { members.append(.init(name: "data", value: data)) }
     output.appendEvent(Self.line(.object(members)))
-  }
-
-  var versionInfo: JSONValue {
-    .object([
-      "qemu": .object([
-        "micro": .integer(Int64(version.micro)), "minor": .integer(Int64(version.minor)),
-        "major": .integer(Int64(version.major)),
-      ]),
-      "package": .string(version.package),
-    ])
   }
 
   private func handle(_ text: [UInt8]) {
@@ -116,12 +104,25 @@ package struct QMPVersion: Sendable, Equatable {
     }
     guard let name else { throw .noCommand }
     guard isNegotiated || name == QMPCommand.negotiation else { throw .notNegotiated }
-    guard let command = QMPCommand.all.first(where: { $0.name == name }) else {
-      throw .unknownCommand(
-        name, nearest: NearestName.find(name, in: QMPCommand.all.lazy.map(\.name)))
-    }
     var reader = QMPArguments(arguments)
-    return try command.run(self, &reader)
+    if name == QMPCommand.negotiation { return try negotiate(&reader) }
+    guard let command = QMPCommand.named(name) else {
+      throw .unknownCommand(name, nearest: NearestName.find(name, in: QMPCommand.names))
+    }
+    return try command.run(context, &reader)
+  }
+
+  private func negotiate(_ arguments: inout QMPArguments) throws(QMPError) -> JSONValue {
+    let enabled = try arguments.optionalStrings("enable") ?? []
+    // QEMU's one capability; it is known, so that asking for it is not a mistake, but not offered.
+    for (index, name) in enabled.enumerated() where name != "oob" {
+      throw .parameterValue("enable[\(index)]", value: name)
+    }
+    try arguments.finish()
+    if isNegotiated { throw .alreadyNegotiated }
+    if !enabled.isEmpty { throw .unavailableCapabilities(enabled) }
+    isNegotiated = true
+    return .object([:])
   }
 
   private func send(_ reply: JSONValue) {
@@ -140,6 +141,19 @@ package struct QMPVersion: Sendable, Equatable {
       name: "error",
       value: .object(["class": .string(error.className), "desc": .string(error.text)]))
     return .object((id.map { [$0] } ?? []) + [member])
+  }
+}
+
+extension QMPVersion {
+  /// QMP's `VersionInfo`.
+  var json: JSONValue {
+    .object([
+      "qemu": .object([
+        "micro": .integer(Int64(micro)), "minor": .integer(Int64(minor)),
+        "major": .integer(Int64(major)),
+      ]),
+      "package": .string(package),
+    ])
   }
 }
 

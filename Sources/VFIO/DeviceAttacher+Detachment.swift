@@ -17,7 +17,10 @@ extension DeviceAttacher {
       device.close()
       if !devices.contains(where: { $0.device.isIn(group) }) { close(group) }
     case .iommufd(let object, _):
-      if let (space, table) = attached.table { detach(device, from: space, table) }
+      if let (space, table) = attached.table {
+        detachPASIDs(of: attached, from: space)
+        detach(device, from: space, table)
+      }
       host.removeFile(device.descriptorNumber)
       object.disconnect()
       device.close()
@@ -53,11 +56,11 @@ extension DeviceAttacher {
     group.close()
   }
 
-  func noteDetached(_ name: String, from space: IOMMUFDContainer) {
+  func noteDetached(_ name: String, pasid: UInt32 = 0, from space: IOMMUFDContainer) {
     tracer.emit(
       .iommufdCdevPasidDetachIoasHwpt,
       [
-        .number(space.object.descriptorNumber), .text(name), .number(0), .number(space.ioas),
+        .number(space.object.descriptorNumber), .text(name), .number(pasid), .number(space.ioas),
       ])
   }
 

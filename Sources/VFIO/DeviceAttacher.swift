@@ -22,6 +22,8 @@ package final class DeviceAttacher {
     let device: VFIODevice
     /// The address space and the page table of a device on an iommufd object.
     var table: (space: IOMMUFDContainer, id: UInt32)?
+    /// What each attached PASID is attached to.
+    var pasids: [UInt32: PASIDTable] = [:]
   }
 
   package init(kernel: any HostKernel, tracer: Tracer, host: any AttachmentHost) {
@@ -156,8 +158,11 @@ package final class DeviceAttacher {
 
   /// Attaches a function through its cdev to an iommufd object. Events: `iommufd_cdev_getfd` to
   /// `iommufd_cdev_device_info`.
+  ///
+  /// With `allowsPASIDs`, a device that has PASIDs gets a page table beside which they can be
+  /// attached, as in QEMU with a vIOMMU that has `pasid-bits`.
   package func attach(
-    _ path: HostDevicePath, to object: IOMMUFDObject
+    _ path: HostDevicePath, to object: IOMMUFDObject, allowsPASIDs: Bool = false
   ) throws(AssignmentError.Failure) -> VFIODevice {
     let descriptor = try openCharacterDevice(of: path)
     let number = descriptor.rawValue
@@ -167,7 +172,8 @@ package final class DeviceAttacher {
       do throws(Errno) { try host.addFile(number) } catch { throw .kvmFile(error) }
       isFileAdded = true
       let id = try bind(descriptor, path, to: object)
-      let container = try attach(descriptor, path, id: id, to: object)
+      let container = try attach(
+        descriptor, path, id: id, to: object, allowsPASIDs: allowsPASIDs)
       let info: vfio_device_info
       do throws(Errno) { info = try VFIODevice.info(of: descriptor) } catch {
         detach(descriptor, path, from: container.space, container.table)
@@ -254,11 +260,15 @@ package final class DeviceAttacher {
   /// Attaches a bound device to an existing address space of the object, or to a new one.
   private func attach(
     _ descriptor: borrowing HostDescriptor, _ path: HostDevicePath, id: UInt32,
-    to object: IOMMUFDObject
+    to object: IOMMUFDObject, allowsPASIDs: Bool
   ) throws(AssignmentError.Failure) -> (space: IOMMUFDContainer, table: UInt32) {
+    let needsPASIDs =
+      allowsPASIDs && (try? object.hardwareInfo(device: id)).map { $0.maxPASIDLog2 > 0 } == true
     for space in addressSpaces where space.object === object {
       do throws(AssignmentError.Failure) {
-        return (space, try attach(descriptor, path, id: id, to: space))
+        let table = try attach(
+          descriptor, path, id: id, to: space, needsPASIDs: needsPASIDs)
+        return (space, table)
       } catch {
         tracer.emit(.iommufdCdevFailAttachExistingContainer, [.text(error.message)])
       }
@@ -272,7 +282,7 @@ package final class DeviceAttacher {
     let space = IOMMUFDContainer(object: object, ioas: ioas)
     var table: UInt32?
     do throws(AssignmentError.Failure) {
-      let attached = try attach(descriptor, path, id: id, to: space)
+      let attached = try attach(descriptor, path, id: id, to: space, needsPASIDs: needsPASIDs)
       table = attached
       try host.connect(space)
       addressSpaces.insert(space, at: 0)
@@ -287,9 +297,10 @@ package final class DeviceAttacher {
   /// Attaches to a page table of the address space, trying those it has before making one.
   private func attach(
     _ descriptor: borrowing HostDescriptor, _ path: HostDevicePath, id: UInt32,
-    to space: IOMMUFDContainer
+    to space: IOMMUFDContainer, needsPASIDs: Bool
   ) throws(AssignmentError.Failure) -> UInt32 {
-    for place in space.pageTables.indices {
+    for place in space.pageTables.indices
+    where !needsPASIDs || space.pageTables[place].allowsPASIDs {
       let table = space.pageTables[place].id
       do throws(Errno) {
         try attach(descriptor, path, toTable: table, of: space)
@@ -305,7 +316,9 @@ package final class DeviceAttacher {
     }
     let table: UInt32
     do throws(Errno) {
-      table = try space.object.allocateHWPT(device: id, parent: space.ioas)
+      table = try space.object.allocateHWPT(
+        device: id, parent: space.ioas,
+        flags: needsPASIDs ? UInt32(IOMMU_HWPT_ALLOC_PASID) : 0)
     } catch {
       throw .cannotAllocateHWPT(error)
     }
@@ -316,7 +329,7 @@ package final class DeviceAttacher {
       throw .cannotAttach(
         iommufd: space.object.descriptorNumber, device: descriptor.rawValue, to: table, error)
     }
-    space.pageTables.insert((table, 1), at: 0)
+    space.pageTables.insert(.init(id: table, allowsPASIDs: needsPASIDs), at: 0)
     return table
   }
 

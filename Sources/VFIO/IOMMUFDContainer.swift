@@ -6,8 +6,16 @@ package import SystemPackage
 package final class IOMMUFDContainer: DMAContainer {
   let object: IOMMUFDObject
   let ioas: UInt32
-  /// Page tables, newest first, with the number of attached devices.
-  var pageTables: [(id: UInt32, users: Int)] = []
+  /// Newest first.
+  var pageTables: [PageTable] = []
+
+  struct PageTable {
+    let id: UInt32
+    /// How many devices and PASIDs are attached.
+    var users = 1
+    /// Made with `IOMMU_HWPT_ALLOC_PASID`.
+    let allowsPASIDs: Bool
+  }
 
   init(object: IOMMUFDObject, ioas: UInt32) {
     self.object = object

@@ -70,6 +70,33 @@ package final class VFIODevice {
     try control(VFIO_DEVICE_DETACH_IOMMUFD_PT, on: &argument)
   }
 
+  /// Attaches a PASID to a page table, or moves it there (`VFIO_DEVICE_ATTACH_IOMMUFD_PT`).
+  ///
+  /// `EFAULT` may come after the attachment: the kernel then takes back that of the device without
+  /// PASID instead, so the PASID is taken off here.
+  func attach(pasid: UInt32, toTable table: UInt32) throws(Errno) {
+    var argument = vfio_device_attach_iommufd_pt()
+    argument.argsz = UInt32(MemoryLayout<vfio_device_attach_iommufd_pt>.size)
+    argument.flags = UInt32(VFIO_DEVICE_ATTACH_PASID)
+    argument.pt_id = table
+    argument.pasid = pasid
+    do throws(Errno) {
+      try control(VFIO_DEVICE_ATTACH_IOMMUFD_PT, on: &argument)
+    } catch .badAddress {
+      try? detach(pasid: pasid)
+      throw .badAddress
+    }
+  }
+
+  /// Takes a PASID off its page table (`VFIO_DEVICE_DETACH_IOMMUFD_PT`).
+  func detach(pasid: UInt32) throws(Errno) {
+    var argument = vfio_device_detach_iommufd_pt()
+    argument.argsz = UInt32(MemoryLayout<vfio_device_detach_iommufd_pt>.size)
+    argument.flags = UInt32(VFIO_DEVICE_DETACH_PASID)
+    argument.pasid = pasid
+    try control(VFIO_DEVICE_DETACH_IOMMUFD_PT, on: &argument)
+  }
+
   /// The number while the descriptor is open.
   private func number() throws(Errno) -> Int32 {
     guard descriptor != nil else { throw .badFileDescriptor }

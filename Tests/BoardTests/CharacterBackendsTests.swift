@@ -245,7 +245,7 @@ import Testing
     let path = folder.file("s")
     let descriptor = unsafe Glibc.open(path, O_CREAT | O_WRONLY, 0o600)
     close(descriptor)
-    #expect(throws: CharacterBackendError.bind(path: path, .addressInUse)) {
+    #expect(throws: CharacterBackendError.listen(.bind(path: path, .addressInUse))) {
       try open(.socket(.unix(path: path), .server(waits: false), isPrompt: false))
     }
     #expect(unsafe access(path, F_OK) == 0)

@@ -51,6 +51,32 @@ import Testing
     }
   }
 
+  @Test(arguments: [0, 1, 2, 40])
+  func extraTablesAreInBothRootTablesAfterTheBoardsOwn(count: Int) throws {
+    var description = Planning.description(2)
+    description.extraTables = (0..<count).map { number in
+      var table = ACPITable("X\(number + 100)", revision: 1)
+      table.append([UInt8](repeating: 7, count: 3 * number))
+      return table.finished
+    }
+    let tables = ACPITables(description, at: 0xe_0000)
+    let extended = try #require(Self.all(tables)["XSDT"])
+    let old = try Self.table(
+      tables, at: UInt64(try #require(tables.bytes.load(UInt32.self, at: 16))))
+    #expect(extended.count == 36 + 8 * (3 + count))
+    #expect(old.count == 36 + 4 * (3 + count))
+    #expect(Self.sum(extended) == 0)
+    #expect(Self.sum(old) == 0)
+    for (index, table) in description.extraTables.enumerated() {
+      let place = try #require(extended.load(UInt64.self, at: 36 + 8 * (3 + index)))
+      #expect(place % 16 == 0)
+      #expect(try Self.table(tables, at: place) == table)
+      #expect(old.load(UInt32.self, at: 36 + 4 * (3 + index)).map(UInt64.init) == place)
+    }
+    let control = Int(tables.controlStructure.lowerBound - tables.tables.lowerBound)
+    #expect(Array(tables.bytes[control..<(control + 4)]) == [UInt8]("FACS".utf8))
+  }
+
   @Test func theFixedTableNamesTheControlStructureAndThePorts() throws {
     let tables = ACPITables(Planning.description(2), at: 0xe_0000)
     let fixed = try #require(Self.all(tables)["FACP"])

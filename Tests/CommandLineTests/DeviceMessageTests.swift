@@ -31,7 +31,7 @@ import Testing
       "-device", "nosuch",
       is: """
         -device nosuch: 'nosuch' is not a valid device model name; choose from 'pcie-root-port', \
-        'isa-debug-exit', 'pvpanic', 'vfio-pci'
+        'intel-iommu', 'isa-debug-exit', 'pvpanic', 'vfio-pci'
         """),
     Complaint(
       "-device", "vfio_pci",
@@ -43,7 +43,7 @@ import Testing
       "-device", "nosuch,help",
       is: """
         -device nosuch,help: Device 'nosuch' not found; choose from 'pcie-root-port', \
-        'isa-debug-exit', 'pvpanic', 'vfio-pci'
+        'intel-iommu', 'isa-debug-exit', 'pvpanic', 'vfio-pci'
         """),
     Complaint(
       "-device", "vfio-pci,x-no-mmap=maybe",
@@ -118,7 +118,7 @@ import Testing
       "-device", ",host=1",
       is: """
         -device ,host=1: '' is not a valid device model name; choose from 'pcie-root-port', \
-        'isa-debug-exit', 'pvpanic', 'vfio-pci'
+        'intel-iommu', 'isa-debug-exit', 'pvpanic', 'vfio-pci'
         """),
     Complaint(
       "-device", "vfio-pci,=1",

@@ -32,6 +32,7 @@ import Testing
         name "pcie-root-port", bus PCI, desc "PCI Express Root Port"
 
         Misc devices:
+        name "intel-iommu", bus System, desc "Intel IOMMU (VT-d) DMA Remapping device"
         name "isa-debug-exit", bus ISA
         name "pvpanic", bus ISA
         name "vfio-pci", bus PCI, desc "VFIO-based PCI device assignment"

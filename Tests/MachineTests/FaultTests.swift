@@ -25,6 +25,16 @@ import Testing
       "nvme-flr",
       ["-object", "iommufd,id=i", "-device", "vfio-pci,host=0000:83:00.0,iommufd=i"]
     ),
+    (
+      "pasid",
+      [
+        "-object", "iommufd,id=i", "-device",
+        "intel-iommu,caching-mode=auto,aw-bits=auto,scalable-mode=auto,pasid-bits=auto",
+        "-device", "vfio-pci,host=0000:00:06.0,iommufd=i",
+      ]
+    ),
+    // Refused: QEMU's default is off.
+    ("nvme-flr", ["-device", "vfio-pci,host=0000:83:00.0", "-device", "intel-iommu"]),
     ("nvme-flr", ["-device", "vfio-pci,host=0000:83:00.0,x-no-mmap=on"]),
     (
       "nvme-flr",

@@ -35,7 +35,7 @@ import VirtualIOMMU
       report.functions.map(\.unitType) == ["not told", "Arm SMMUv3", "Intel VT-d", "Intel VT-d"])
     #expect(report.functions.map(\.isATSUsable) == [nil, true, true, true])
     #expect(report.functions.map(\.tracksDirtyPages) == [nil, false, false, false])
-    #expect(report.functions[2].pasid == .none(.notOffered([.device("mute")])))
+    #expect(report.functions[2].pasid == .none(.notOffered([.device("mute"), .device("x710.1")])))
     #expect(report.functions[3].pasid == .none(.deviceHasNone))
     let registers = report.functions[2].registers
     #expect(registers.map(\.name) == ["cap", "ecap"])
@@ -45,7 +45,7 @@ import VirtualIOMMU
 
   @Test(arguments: [("lab", true), ("lab gpu", false), ("", false)])
   func `PASIDs that no function has are noted`(devices: String, isNoted: Bool) throws {
-    let report = CapabilityReport(try resolution(devices, ""))
+    let report = CapabilityReport(try resolution(devices, "pasid-bits=20"))
     #expect(report.notes == (isNoted ? ["no function uses PASIDs"] : []))
   }
 
@@ -76,9 +76,11 @@ import VirtualIOMMU
         b39     dmar0  Intel VT-d  39    yes  no              none: the host reports no PASID width for it
         x710.0  dmar0  Intel VT-d  48    yes  no              20 bits, exec
         x710.1  dmar0  Intel VT-d  48    yes  no              none: the host reports no PASID width for it
-        b39 allows aw-bits=39 (maps addresses of 39 bits), fsts=off (its IOMMU has no first stage)
+        b39 allows aw-bits=39 (maps addresses of 39 bits), fsts=off (its IOMMU has no first stage), \
+        pasid-bits=0 (the host reports no PASID width for it)
         x710.0 allows fsts=off (its IOMMU has no first stage)
-        x710.1 allows fsts=off (its IOMMU has no first stage)
+        x710.1 allows fsts=off (its IOMMU has no first stage), pasid-bits=0 (the host reports no PASID \
+        width for it)
 
         """)
   }
