@@ -136,7 +136,7 @@ let package = Package(
       "MachineTests",
       [
         "Machine", "SimulatedKernel", "HostKernel", "Monitor", "CommandLine", "PCI",
-        "VirtualIOMMU", system,
+        "VirtualIOMMU", "TestSupport", system,
       ]),
     tests(
       "MonitorTests",
