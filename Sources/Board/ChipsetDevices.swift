@@ -129,29 +129,21 @@ package final class ChipsetDevices {
 
 /// The line of the power management, which the guest can route elsewhere.
 private final class SystemControlInterrupt {
-  private let lines: InterruptLines
-  private var ends: [UInt32: (Bool) -> Void] = [:]
+  private let setLine: (_ gsi: UInt32, _ level: Bool) -> Void
   private var gsi: UInt32 = 9
   private var isHigh = false
 
-  init(_ lines: InterruptLines) { self.lines = lines }
+  init(_ lines: InterruptLines) { setLine = lines.connectRoutable() }
 
   func set(_ level: Bool) {
     isHigh = level
-    end(gsi)(level)
+    setLine(gsi, level)
   }
 
   func move(to gsi: UInt32) {
     guard gsi != self.gsi else { return }
-    end(self.gsi)(false)
+    setLine(self.gsi, false)
     self.gsi = gsi
-    end(gsi)(isHigh)
-  }
-
-  private func end(_ gsi: UInt32) -> (Bool) -> Void {
-    if let end = ends[gsi] { return end }
-    let end = lines.connect(gsi)
-    ends[gsi] = end
-    return end
+    setLine(gsi, isHigh)
   }
 }
