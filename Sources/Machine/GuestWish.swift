@@ -6,6 +6,10 @@ internal import Hypervisor
 enum GuestWish: Equatable {
   case reset
   case powerOff
+  /// A guest's agent wants the guest shut down (`pvpanic`).
+  case panicPortShutdown
+  /// The guest's state is on its disk.
+  case suspendToDisk
   /// The user ends the program by a key of a serial port.
   case quit
   /// The program is to end with this status.
@@ -55,13 +59,19 @@ extension MachineRequests {
   /// Notes what a guest asks for through a port.
   init(_ wishes: WishBox) {
     self.init(
-      reset: { wishes.ask(.reset) }, sleep: { _ in wishes.ask(.powerOff) },
+      reset: { wishes.ask(.reset) },
+      sleep: { request in
+        switch request {
+        case .powerOff: wishes.ask(.powerOff)
+        case .suspendToDisk: wishes.ask(.suspendToDisk)
+        }
+      },
       exit: { wishes.ask(.exit($0)) },
       distress: { distress in
         switch distress {
         case .panicked: wishes.ask(.panic)
         case .crashLoaded: wishes.ask(.crashLoaded)
-        case .shutdown: wishes.ask(.powerOff)
+        case .shutdown: wishes.ask(.panicPortShutdown)
         }
       })
   }

@@ -114,6 +114,12 @@ extension Machine {
     case .reset where actions.reboot == .shutdown: powerOff(.guestReset)
     case .reset: reset(.guestReset)
     case .powerOff: powerOff(.guestShutdown)
+    case .panicPortShutdown:
+      tell(.guestPanicPortShutdown)
+      powerOff(.guestShutdown)
+    case .suspendToDisk:
+      tell(.suspendedToDisk)
+      powerOff(.guestShutdown)
     case .quit: shutdown(.hostUI)
     case .exit(let status): end(.guestShutdown, status: status)
     case .panic: panic()

@@ -81,6 +81,7 @@ internal import VFIO
     }
     chipset = ChipsetDevices(
       on: board, clock: clock, events: events, requests: MachineRequests(wishes))
+    chipset.realTimeClock.setCPUCount(configuration.processors.count)
     if let failure = accelerator.memoryFailure { throw MachineError(.accelerator(failure)) }
 
     cpuWatcher = CPUWatcher(wishes)

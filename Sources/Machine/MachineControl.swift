@@ -43,6 +43,10 @@ package enum MachineEvent: Sendable, Equatable {
   case guestPanicked(action: String)
   /// The guest said that it panicked and goes on to save a dump.
   case guestCrashLoaded
+  /// The guest asked through `pvpanic` to be shut down; the shutdown follows.
+  case guestPanicPortShutdown
+  /// The guest saved its state to its disk to be powered off (S4); the shutdown follows.
+  case suspendedToDisk
   /// A device is gone for good; its id, when it had one.
   case deviceDeleted(id: String?)
   /// The guest would not let a device go.

@@ -154,6 +154,8 @@ extension MachineEvent {
     case .powerDown: "POWERDOWN"
     case .guestPanicked: "GUEST_PANICKED"
     case .guestCrashLoaded: "GUEST_CRASHLOADED"
+    case .guestPanicPortShutdown: "GUEST_PVSHUTDOWN"
+    case .suspendedToDisk: "SUSPEND_DISK"
     case .deviceDeleted: "DEVICE_DELETED"
     case .deviceUnplugRefused: "DEVICE_UNPLUG_GUEST_ERROR"
     }
@@ -167,7 +169,7 @@ extension MachineEvent {
     case .guestPanicked(let action): .object(["action": .string(action)])
     case .guestCrashLoaded: .object(["action": .string("run")])
     case .deviceDeleted(let id), .deviceUnplugRefused(let id): Self.device(id)
-    case .stopped, .resumed, .powerDown: nil
+    case .stopped, .resumed, .powerDown, .guestPanicPortShutdown, .suspendedToDisk: nil
     }
   }
 

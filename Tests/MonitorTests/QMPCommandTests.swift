@@ -154,6 +154,8 @@ import Tracing
     ),
     (.stopped, #""event": "STOP""#),
     (.resumed, #""event": "RESUME""#),
+    (.guestPanicPortShutdown, #""event": "GUEST_PVSHUTDOWN""#),
+    (.suspendedToDisk, #""event": "SUSPEND_DISK""#),
   ])
   func eventsHaveTheirTimeNameAndCause(_ event: MachineEvent, _ rest: String) {
     MainLoop.own {
