@@ -66,15 +66,12 @@ package final class ChipsetDevices {
     board.ports.add("pvpanic", port...port, PanicPort(supported: events, tell: requests.distress))
   }
 
-  /// Adds `isa-debugcon`; false when the port is not there.
-  @discardableResult
+  /// Adds `isa-debugcon`; the port shows the lowest byte of `readback`.
   package func addDebugConsole(
-    port: UInt32 = 0xe9, readback: UInt32 = 0xe9, _ backend: any CharacterBackend
-  ) -> Bool {
-    guard let range = Self.range(port, 1) else { return false }
+    port: UInt16 = 0xe9, readback: UInt32 = 0xe9, _ backend: any CharacterBackend
+  ) {
     let device = DebugConsolePort(backend, readback: UInt8(truncatingIfNeeded: readback))
-    board.ports.add("isa-debugcon", range, device)
-    return true
+    board.ports.add("isa-debugcon", port...port, device)
   }
 
   /// Adds port 0x61 over a timer in user space.

@@ -122,11 +122,18 @@ extension CommandLineError {
     case .socketPathTooLong(let path): ("UNIX socket path '\(path)' is too long", nil)
     case .unsupportedSocketMode(let setting):
       ("a socket without \(setting) is not supported by this version", "add ,\(setting)")
-    case .characterDeviceNotFound(let id, let known):
+    case .characterDeviceNotFound(let id, let property, let known):
       (
-        "Chardev '\(id)' not found",
+        property.map { "Property '\($0)' can't find value '\(id)'" }
+          ?? "Chardev '\(id)' not found",
         known.isEmpty
-          ? "add -chardev DRIVER,id=\(id) before it" : Self.choice(of: known, insteadOf: id)
+          ? "add -chardev DRIVER,id=\(id)\(property == nil ? " before it" : "")"
+          : Self.choice(of: known, insteadOf: id)
+      )
+    case .noDebugConsole:
+      (
+        "Can't create debugcon device, empty char device",
+        "add -chardev DRIVER,id=ID and write chardev=ID"
       )
     case .tooManySerialPorts(let limit):
       ("Maximum number of supported serial ports is \(limit)", "leave the others out")

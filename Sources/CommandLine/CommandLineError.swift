@@ -79,8 +79,12 @@ package struct CommandLineError: Error, Sendable, Equatable {
     /// A socket that is not listened on, or that has to wait for its client; `setting` is needed.
     case unsupportedSocketMode(setting: String)
 
-    /// `chardev:` names no character device; `known` are the ids there are.
-    case characterDeviceNotFound(String, known: [String])
+    /// `chardev:` or a device's property, such as `isa-debugcon.chardev`, names no character device;
+    /// `known` are the ids there are.
+    case characterDeviceNotFound(String, property: String?, known: [String])
+
+    /// `-device isa-debugcon` has no character device.
+    case noDebugConsole
 
     /// There is no room for another serial port.
     case tooManySerialPorts(limit: Int)

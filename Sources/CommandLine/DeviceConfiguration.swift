@@ -9,6 +9,9 @@ package enum DeviceConfiguration: Sendable, Equatable {
   /// `-device isa-debug-exit`.
   case debugExit(ISADebugExitDevice)
 
+  /// `-device isa-debugcon`.
+  case debugConsole(ISADebugConsoleDevice)
+
   /// `-device pvpanic`.
   case panic(ISAPanicDevice)
 
@@ -18,6 +21,7 @@ package enum DeviceConfiguration: Sendable, Equatable {
     case .vfioPCI: "vfio-pci"
     case .rootPort: "pcie-root-port"
     case .debugExit: "isa-debug-exit"
+    case .debugConsole: "isa-debugcon"
     case .panic: "pvpanic"
     }
   }

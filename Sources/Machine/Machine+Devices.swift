@@ -22,10 +22,22 @@ extension Machine {
         chipset.addDebugExit(port: UInt32(properties.base), size: UInt32(properties.size))
       else { throw MachineError(.noSuchPorts, option: device.optionText) }
       if let id = properties.id { deviceIDs.append(id) }
+    case .debugConsole(let device): try add(device)
     case .panic(let device):
       chipset.addPanicPort(port: device.properties.port, events: device.properties.events)
       if let id = device.properties.id { deviceIDs.append(id) }
     }
+  }
+
+  private func add(_ device: ISADebugConsoleDevice) throws(MachineError) {
+    let properties = device.properties
+    guard let backend = characters.take(device.characterDevice) else {
+      throw MachineError(
+        .characterDeviceTaken(device.characterDevice, property: "isa-debugcon.chardev"),
+        option: device.optionText)
+    }
+    chipset.addDebugConsole(port: properties.base, readback: properties.readback, backend)
+    if let id = properties.id { deviceIDs.append(id) }
   }
 
   private func add(_ port: PCIeRootPortDevice) throws(MachineError) {
@@ -111,7 +123,8 @@ extension Machine {
   package var knownDevices: KnownDevices {
     KnownDevices(
       iommufds: objects.map(\.id), buses: board.rootBus.busNames,
-      ids: deviceIDs + functions.compactMap(\.id))
+      ids: deviceIDs + functions.compactMap(\.id),
+      characterDevices: characters.info.map(\.label))
   }
 
   package func addDevice(_ device: DeviceConfiguration) throws(MachineRefusal) {

@@ -311,13 +311,19 @@ import Testing
     #expect(wishes.distress == (distress.map { [$0] } ?? []))
   }
 
-  @Test func theDebugConsoleTakesEachByte() {
+  @Test func theDebugConsoleTakesTheByteAtItsPort() {
     let backend = RecordingBackend()
-    #expect(devices.addDebugConsole(backend))
+    let other = RecordingBackend()
+    devices.addDebugConsole(backend)
+    devices.addDebugConsole(port: 0x402, readback: 0x1234, other)
     #expect(read(0xe9) == 0xe9)
+    #expect(read(0xe9, 2) == 0xffe9)
+    #expect(read(0x402) == 0x34)
     write(0xe9, 0x4241, 2)
     write(0xe9, 0x43)
-    #expect(backend.output == [0x41, 0x42, 0x43])
+    write(0x402, 0x44)
+    #expect(backend.output == [0x41, 0x43])
+    #expect(other.output == [0x44])
   }
 
   // MARK: - Anything

@@ -33,6 +33,7 @@ import Testing
 
         Misc devices:
         name "isa-debug-exit", bus ISA
+        name "isa-debugcon", bus ISA
         name "pvpanic", bus ISA
         name "vfio-pci", bus PCI, desc "VFIO-based PCI device assignment"
 
