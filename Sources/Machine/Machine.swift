@@ -106,7 +106,7 @@ internal import VFIO
     attacher = DeviceAttacher(
       kernel: kernel, tracer: tracer,
       host: MachineAttachmentHost(
-        accelerator: accelerator, addressSpace: board.memory, tracer: tracer,
+        kernel: kernel, accelerator: accelerator, addressSpace: board.memory, tracer: tracer,
         diagnostics: diagnostics))
     coordinator = ResetCoordinator(environment: environment, attacher: attacher)
     objects = configuration.iommufds.map {

@@ -13,6 +13,8 @@ package final class DMAListener: MemoryListener {
   private let diagnostics: Diagnostics
   /// The first guest RAM that could not be mapped. Without it, devices would miss memory.
   package private(set) var failure: AssignmentError.Failure?
+  /// Bytes of guest RAM that devices are to reach through the container.
+  package private(set) var guestMemory: UInt64 = 0
   /// The parts of BARs that are known to be out of other devices' reach.
   private var unreachable: Set<String> = []
 
@@ -43,6 +45,7 @@ package final class DMAListener: MemoryListener {
     let inset = pages.lowerBound - section.start
     let address = host &+ UInt(inset)
     let size = (pages.upperBound - pages.lowerBound) &+ 1
+    if !section.isDeviceRAM { guestMemory &+= size }
     tracer.emit(
       .vfioListenerRegionAddRam,
       [.number(pages.lowerBound), .number(pages.upperBound), .number(address)])
@@ -64,6 +67,7 @@ package final class DMAListener: MemoryListener {
     tracer.emit(
       .vfioListenerRegionDel, [.number(pages.lowerBound), .number(pages.upperBound)])
     let size = (pages.upperBound - pages.lowerBound) &+ 1
+    if !section.isDeviceRAM { guestMemory &-= size }
     do throws(Errno) {
       try container.unmap(iova: pages.lowerBound, size: size)
     } catch {

@@ -14,7 +14,7 @@ final class SimulatedHost {
   var files = DescriptorTable()
   /// The contexts that something still holds.
   private(set) var contexts: [IOMMUFDContext] = []
-  var privileges = HostPrivileges() { didSet { lockedMemory.limit = privileges.lockedMemoryLimit } }
+  var privileges: HostPrivileges { didSet { lockedMemory.limit = privileges.lockedMemoryLimit } }
   var parameters: ModuleParameters
   let lockedMemory = LockedMemory()
   private var mappings: [UInt: (file: any OpenFile, length: Int)] = [:]
@@ -38,6 +38,10 @@ final class SimulatedHost {
     self.description = description
     self.runsGuests = runsGuests
     self.report = report
+    privileges = HostPrivileges(
+      missing: description.lockedMemoryLimit == nil ? [] : [.ipcLock],
+      lockedMemoryLimit: description.lockedMemoryLimit)
+    lockedMemory.limit = description.lockedMemoryLimit
     parameters = ModuleParameters(
       type1AllowsUnsafeInterrupts: description.type1AllowsUnsafeInterrupts,
       iommufdAllowsUnsafeInterrupts: description.iommufdAllowsUnsafeInterrupts,
