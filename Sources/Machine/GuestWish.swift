@@ -17,8 +17,6 @@ enum GuestWish: Equatable {
   case panic
   /// The guest panicked and saves a dump by itself.
   case crashLoaded
-  /// A device reported an error that it cannot recover from; the user knows.
-  case deviceError
   /// A CPU cannot go on; the lines say why.
   case internalError(String)
 }

@@ -95,7 +95,7 @@ extension Machine {
       }
       let coordinator = coordinator
       function.onReset = { [unowned coordinator] in coordinator.reset($0) }
-      function.onHostError = { [unowned self] _ in note(.deviceError) }
+      function.onHostError = { [unowned self] in noteError(of: $0, stopsMachine: $1) }
       function.onHostRequest = { [unowned self] in giveBack($0) }
       place.observe(function)
       functions.append(AssignedFunction(id: properties.id, place: place, function: function))
@@ -154,29 +154,43 @@ extension Machine {
       }
       throw MachineRefusal("Device '\(id)' does not support hotplugging")
     }
-    try requestUnplug(assigned)
-  }
-
-  /// Asks the guest to let a function go, on behalf of a user or of the host.
-  func requestUnplug(_ assigned: AssignedFunction) throws(MachineRefusal) {
-    let bus = assigned.place.bus
-    let id = assigned.id ?? assigned.function.name
-    do throws(HotPlugRefusal) {
-      guard let port = board.rootPort(of: bus) else { throw .busHasNoHotPlug(bus.name) }
-      try port.requestUnplug(assigned.place.slot, now: clock.monotonic())
-    } catch {
+    do throws(HotPlugRefusal) { try requestUnplug(assigned) } catch {
       throw MachineRefusal(error.message(id: id))
     }
   }
 
-  /// Asks the guest for a function that the host wants back. A wish that the guest has already, or
-  /// cannot have, is no news.
+  /// Asks the guest to let a function go, on behalf of a user or of the host.
+  private func requestUnplug(_ assigned: AssignedFunction) throws(HotPlugRefusal) {
+    let bus = assigned.place.bus
+    guard let port = board.rootPort(of: bus) else { throw .busHasNoHotPlug(bus.name) }
+    try port.requestUnplug(assigned.place.slot, now: clock.monotonic())
+  }
+
+  /// Asks the guest for a function that the host wants back; the host repeats its wish until it has it.
   private func giveBack(_ function: PassthroughFunction) {
     guard let assigned = functions.first(where: { $0.function === function }) else { return }
-    do throws(MachineRefusal) { try requestUnplug(assigned) } catch {
-      diagnostics.warningOnce(
-        "vfio \(function.name): the host asks for the device back: \(error.message)")
+    do throws(HotPlugRefusal) { try requestUnplug(assigned) } catch {
+      let advice: String
+      switch error {
+      // The guest has the wish.
+      case .isPending: return
+      case .busHasNoHotPlug:
+        advice =
+          "the host waits for the device until this machine ends; behind a pcie-root-port the guest "
+          + "could let it go"
+      case .isBusy, .isLocked: advice = "the host asks for the device again in 10 s"
+      }
+      let message = error.message(id: assigned.id ?? function.name)
+      diagnostics.warningOnce("vfio \(function.name): \(message); \(advice)")
     }
+  }
+
+  /// Tells of an error of a function, whose line the user has read, and stops the machine unless it is
+  /// to go on.
+  private func noteError(of function: PassthroughFunction, stopsMachine: Bool) {
+    let id = functions.first { $0.function === function }?.id
+    tell(.deviceError(id: id, host: function.name, stopsMachine: stopsMachine))
+    if stopsMachine { halt(.internalError) }
   }
 
   /// Ends a function that the guest has given up.

@@ -47,7 +47,7 @@ extension Machine {
   }
 
   /// Holds the CPUs and tells of the stop.
-  private func halt(_ state: RunState) {
+  func halt(_ state: RunState) {
     cpus?.pause()
     runState = state
     tell(.stopped)
@@ -126,7 +126,6 @@ extension Machine {
     case .crashLoaded:
       tell(.guestCrashLoaded)
       cpus?.resume()
-    case .deviceError: halt(.internalError)
     case .internalError(let text):
       for line in text.split(separator: "\n") { diagnostics.error(String(line)) }
       halt(.internalError)

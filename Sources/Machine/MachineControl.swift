@@ -49,6 +49,9 @@ package enum MachineEvent: Sendable, Equatable {
   case suspendedToDisk
   /// A device is gone for good; its id, when it had one.
   case deviceDeleted(id: String?)
+  /// A function of the host, `host` by its name there, reported an error that it cannot recover from.
+  /// The machine stops next, or it goes on (`x-err=report`).
+  case deviceError(id: String?, host: String, stopsMachine: Bool)
   /// The guest would not let a device go.
   case deviceUnplugRefused(id: String?)
 }

@@ -333,6 +333,10 @@ final class SimulatedHost {
     devices.removeAll { $0 === device }
     device.function.driver = nil
     device.function.isLocked = false
+    let group = device.function.group
+    if !devices.contains(where: { $0.function.group === group }) {
+      group.openFile?.loseLastMember(on: self)
+    }
   }
 
   private func hasFile(of device: VFIODevice) -> Bool {
