@@ -15,7 +15,7 @@ package final class DMAListener: MemoryListener {
   package private(set) var failure: AssignmentError.Failure?
   /// Bytes of guest RAM that devices are to reach through the container.
   package private(set) var guestMemory: UInt64 = 0
-  /// The parts of BARs that are known to be out of other devices' reach.
+  /// The functions whose BARs are known to be out of other devices' reach.
   private var unreachable: Set<String> = []
 
   private static let pageSize: UInt64 = 4096
@@ -107,8 +107,9 @@ package final class DMAListener: MemoryListener {
       "vfio_container_dma_map(\(Self.hex(iova)), \(Self.hex(size)), \(Self.hex(address))) = "
       + "-\(error.rawValue) (\(error.description))"
     if section.isDeviceRAM {
-      // A guest moves BARs as often as it likes: each is told of once.
-      guard unreachable.insert(section.name).inserted else { return }
+      // A guest moves BARs as often as it likes: each function is told of once.
+      let function = section.name.prefix { $0 != " " }
+      guard unreachable.insert(String(function)).inserted else { return }
       diagnostics.warning(
         "\(text): \(section.name): PCI peer-to-peer transactions on BARs are not supported.")
       return

@@ -90,8 +90,9 @@ extension PassthroughFunction {
   /// Follows a reset that the guest ordered and the host's kernel has carried out.
   ///
   /// Linux puts config space, MSI and MSI-X back as they were, so that BARs and interrupts of the
-  /// guest stay; only the power state is D0 in any case.
+  /// guest stay; only the power state is D0 in any case. BARs that it exported it has revoked.
   private func followFunctionReset() {
+    defer { for region in regions { region.renewExports() } }
     guard let control = powerManagement?.controlOffset,
       let state = try? device.readWord(configRegion, at: UInt64(control), size: 2)
     else { return }

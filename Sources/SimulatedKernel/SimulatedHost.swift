@@ -233,6 +233,7 @@ final class SimulatedHost {
       guard !overflow, last < .max else { throw .efault }
       guard !overlapsDeviceMemory(address...last) else { throw .efault }
       try ProcessMemory.check(address..<last + 1, isWritten: mapping.isWritable)
+    case .file where mapping.pages.isRevoked: throw .enodev
     case .file(let start, let size):
       guard let size, start <= size, length < size - start else { throw .einval }
     }
@@ -240,7 +241,8 @@ final class SimulatedHost {
     guard mapping.isReadable || mapping.isWritable else { throw .einval }
   }
 
-  private func overlapsDeviceMemory(_ range: ClosedRange<UInt64>) -> Bool {
+  /// Whether a range of the process's memory is, in part, a BAR.
+  func overlapsDeviceMemory(_ range: ClosedRange<UInt64>) -> Bool {
     mappings.contains { address, mapping in
       range.overlaps(UInt64(address)...(UInt64(address) + UInt64(mapping.length - 1)))
     }
