@@ -71,6 +71,9 @@ final class VFIODevice {
     }
     pristine = function.config
     config = VirtualConfig(of: function.config, function: function.description)
+    if function.config.hasBrokenINTxMasking, !host.description.masksINTxAtController {
+      config?.hideINTx()
+    }
   }
 
   /// Takes access from one file; the last one puts the device back (4.6 of the contract).
