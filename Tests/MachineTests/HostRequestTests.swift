@@ -1,5 +1,4 @@
 import EventLoop
-import Glibc
 import HostKernel
 import Machine
 import PCI
@@ -25,8 +24,6 @@ import Tracing
   }
 
   static let rootPort = ["-device", "pcie-root-port,id=rp,chassis=1,addr=05.0"]
-
-  static let canRunGuests = unsafe access("/dev/kvm", R_OK | W_OK) == 0
 
   /// A machine, with what was told of its start forgotten.
   @VMMain private static func machine(
@@ -92,7 +89,7 @@ import Tracing
     }
   }
 
-  @Test(.timeLimit(.minutes(15)), .enabled(if: canRunGuests))
+  @Test(.timeLimit(.minutes(15)), .enabled(if: TinyPayload.canRun))
   func aGuestThatRunsIsStoppedByAnError() throws {
     let payload = try TinyPayload([0xf4, 0xeb, 0xfd])
     try MainLoop.own {
@@ -157,7 +154,7 @@ import Tracing
     }
   }
 
-  @Test(.timeLimit(.minutes(15)), .enabled(if: canRunGuests), arguments: [false, true])
+  @Test(.timeLimit(.minutes(15)), .enabled(if: TinyPayload.canRun), arguments: [false, true])
   func aGuestThatRunsLetsTheFunctionGo(isIOMMUFD: Bool) throws {
     let payload = try TinyPayload(Self.lettingGo)
     try MainLoop.own {
@@ -208,26 +205,4 @@ import Tracing
     let link = try? kernel.link(at: "/sys/bus/pci/devices/0000:83:00.0/driver")
     return link?.split(separator: "/").last.map(String.init)
   }
-}
-
-/// A file with a guest's code in it, for protected mode with flat segments, while this value is there.
-final class TinyPayload {
-  let path: String
-
-  /// Writes a multiboot image of 32-bit code.
-  init(_ code: [UInt8]) throws {
-    // Magic, addresses given, checksum; header, load, end of load, end of data, entry.
-    let words: [UInt32] = [
-      0x1bad_b002, 0x1_0000, 0 &- 0x1bad_b002 &- 0x1_0000, 0x10_0000, 0x10_0000, 0, 0, 0x10_0020,
-    ]
-    let bytes =
-      words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } } + code
-    path = "\(Checkout.root)/.build/payload-\(UInt64.random(in: 0 ... .max))"
-    let file = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL, 0o600)
-    let count = unsafe write(file, bytes, bytes.count)
-    close(file)
-    guard count == bytes.count else { throw Unexpected() }
-  }
-
-  deinit { _ = unsafe unlink(path) }
 }
