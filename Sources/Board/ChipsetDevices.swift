@@ -66,15 +66,12 @@ package final class ChipsetDevices {
     board.ports.add("pvpanic", port...port, PanicPort(supported: events, tell: requests.distress))
   }
 
-  /// Adds `isa-debugcon`; false when the port is not there.
-  @discardableResult
+  /// Adds `isa-debugcon`; the port shows the lowest byte of `readback`.
   package func addDebugConsole(
-    port: UInt32 = 0xe9, readback: UInt32 = 0xe9, _ backend: any CharacterBackend
-  ) -> Bool {
-    guard let range = Self.range(port, 1) else { return false }
+    port: UInt16 = 0xe9, readback: UInt32 = 0xe9, _ backend: any CharacterBackend
+  ) {
     let device = DebugConsolePort(backend, readback: UInt8(truncatingIfNeeded: readback))
-    board.ports.add("isa-debugcon", range, device)
-    return true
+    board.ports.add("isa-debugcon", port...port, device)
   }
 
   /// Adds port 0x61 over a timer in user space.
@@ -129,29 +126,21 @@ package final class ChipsetDevices {
 
 /// The line of the power management, which the guest can route elsewhere.
 private final class SystemControlInterrupt {
-  private let lines: InterruptLines
-  private var ends: [UInt32: (Bool) -> Void] = [:]
+  private let setLine: (_ gsi: UInt32, _ level: Bool) -> Void
   private var gsi: UInt32 = 9
   private var isHigh = false
 
-  init(_ lines: InterruptLines) { self.lines = lines }
+  init(_ lines: InterruptLines) { setLine = lines.connectRoutable() }
 
   func set(_ level: Bool) {
     isHigh = level
-    end(gsi)(level)
+    setLine(gsi, level)
   }
 
   func move(to gsi: UInt32) {
     guard gsi != self.gsi else { return }
-    end(self.gsi)(false)
+    setLine(self.gsi, false)
     self.gsi = gsi
-    end(gsi)(isHigh)
-  }
-
-  private func end(_ gsi: UInt32) -> (Bool) -> Void {
-    if let end = ends[gsi] { return end }
-    let end = lines.connect(gsi)
-    ends[gsi] = end
-    return end
+    setLine(gsi, isHigh)
   }
 }

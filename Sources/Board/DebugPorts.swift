@@ -15,7 +15,7 @@ final class DebugExitPort: MemoryHandler {
 }
 
 /// QEMU's `isa-debugcon`: each byte written goes to a character backend, reading gives a number by which
-/// the port is recognised. What the backend has no room for is lost: the port cannot make a guest wait.
+/// the port is recognised. It is one byte wide: further bytes of an access are for nobody. What the backend has no room for is lost: the port cannot make a guest wait.
 final class DebugConsolePort: MemoryHandler {
   private let backend: any CharacterBackend
   private let readback: UInt8
@@ -26,10 +26,10 @@ final class DebugConsolePort: MemoryHandler {
   }
 
   func read(offset: UInt64, size: Int) -> UInt64 {
-    PortBytes.read(offset, size) { _ in self.readback }
+    PortBytes.read(offset, size) { $0 == 0 ? self.readback : 0xff }
   }
 
   func write(offset: UInt64, size: Int, value: UInt64) {
-    PortBytes.write(offset, size, value) { _, byte in _ = self.backend.write(byte) }
+    _ = backend.write(UInt8(truncatingIfNeeded: value))
   }
 }

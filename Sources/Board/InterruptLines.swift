@@ -1,7 +1,7 @@
 package import Hypervisor
 
-/// The interrupt lines of the board's own devices: several may share a line, which is high while any
-/// of them drives it high. Used only while the machine lock is held.
+/// The inputs of the interrupt controller: devices of the board and PCI interrupts may share one, which
+/// is high while any of them drives it high. Used only while the machine lock is held.
 package final class InterruptLines {
   private let accelerator: any Accelerator
   /// By line, one bit for each sharer that drives it high.
@@ -18,6 +18,16 @@ package final class InterruptLines {
     sharers[gsi] = min(63, sharer + 1)
     let bit: UInt64 = 1 << sharer
     return { [self] level in set(gsi, bit, level) }
+  }
+
+  /// Gives a device whose interrupt can be routed an end of each line that it drives, low at first.
+  package func connectRoutable() -> (_ gsi: UInt32, _ level: Bool) -> Void {
+    var ends: [UInt32: (Bool) -> Void] = [:]
+    return { [self] gsi, level in
+      let end = ends[gsi] ?? connect(gsi)
+      ends[gsi] = end
+      end(level)
+    }
   }
 
   private func set(_ gsi: UInt32, _ bit: UInt64, _ level: Bool) {

@@ -6,7 +6,8 @@ package struct RoutingObserver: Hashable, Sendable {
 }
 
 /// Carries interrupt pins of all buses to the interrupt controller through the eight lines PIRQA to
-/// PIRQH, each high while any pin on it is. Used only while the machine lock is held.
+/// PIRQH, each high while any pin on it is. An input that a device of the board drives as well, such as
+/// IRQ 4, is high while either does. Used only while the machine lock is held.
 package final class InterruptRouter {
   private struct Pin: Hashable {
     /// The bus, nil for a root bus.
@@ -16,7 +17,7 @@ package final class InterruptRouter {
   }
 
   private let bridge: ISABridge
-  private let accelerator: any Accelerator
+  private let setLine: (_ gsi: UInt32, _ level: Bool) -> Void
   /// High pins, each with the slot and pin at which it arrives on the root bus.
   private var raised: [Pin: (slot: Int, pin: Int)] = [:]
   /// The inputs of the interrupt controller that are high because of `raised`.
@@ -24,9 +25,9 @@ package final class InterruptRouter {
   private var observers: [(RoutingObserver, () -> Void)] = []
   private var lastObserver: UInt64 = 0
 
-  init(bridge: ISABridge, accelerator: any Accelerator) {
+  init(bridge: ISABridge, lines: InterruptLines) {
     self.bridge = bridge
-    self.accelerator = accelerator
+    setLine = lines.connectRoutable()
     bridge.onRoutingWrite = { [unowned self] in routingChanged() }
   }
 
@@ -95,8 +96,8 @@ package final class InterruptRouter {
 
   private func drive() {
     let wanted = Set(raised.values.map(globalInterrupt))
-    for gsi in high.subtracting(wanted).sorted() { accelerator.setLine(gsi: gsi, level: false) }
-    for gsi in wanted.subtracting(high).sorted() { accelerator.setLine(gsi: gsi, level: true) }
+    for gsi in high.subtracting(wanted).sorted() { setLine(gsi, false) }
+    for gsi in wanted.subtracting(high).sorted() { setLine(gsi, true) }
     high = wanted
   }
 }

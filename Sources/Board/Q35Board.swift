@@ -21,7 +21,7 @@ package final class Q35Board {
   /// Bus 0. Slots 0 and 31 are taken.
   package let rootBus: PCIBus
   package let interrupts: InterruptRouter
-  /// Interrupt lines of devices that are not PCI functions.
+  /// The inputs of the interrupt controller.
   let lines: InterruptLines
   package let ramLayout: RAMLayout
   /// What follows a reset of the board.
@@ -54,7 +54,7 @@ package final class Q35Board {
     bridge = HostBridge(
       memory: memory, bus: rootBus, ram: ram.address, ramSize: ramLayout.below4G)
     isaBridge = ISABridge(memory: memory)
-    interrupts = InterruptRouter(bridge: isaBridge, accelerator: accelerator)
+    interrupts = InterruptRouter(bridge: isaBridge, lines: lines)
     configPorts = ConfigPorts(rootBus)
     resetPort = ResetControlPort(requestReset: requestReset)
     placeMemory()

@@ -75,6 +75,15 @@ enum Catalogue {
               list, option: option, warnings: &warnings)))
       }),
     DeviceModel(
+      item: Item(
+        name: "isa-debugcon", propertyHelp: { ISADebugConsoleProperties.table.helpText }),
+      busKind: "ISA", section: "Misc devices",
+      read: { list, option, known, warnings throws(CommandLineError) in
+        .debugConsole(
+          try ISADebugConsoleDevice.read(
+            list, option: option, known: known, warnings: &warnings))
+      }),
+    DeviceModel(
       item: Item(name: "pvpanic", propertyHelp: { ISAPanicProperties.table.helpText }),
       busKind: "ISA", section: "Misc devices",
       read: { list, option, _, warnings throws(CommandLineError) in

@@ -120,11 +120,18 @@ extension CommandLineError {
     case .noHostDevice: ("No provided host device", nil)
     case .characterBackend(let refusal): refusal.sentences
     case .socketPathTooLong(let path): ("UNIX socket path '\(path)' is too long", nil)
-    case .characterDeviceNotFound(let id, let known):
+    case .characterDeviceNotFound(let id, let property, let known):
       (
-        "Chardev '\(id)' not found",
+        property.map { "Property '\($0)' can't find value '\(id)'" }
+          ?? "Chardev '\(id)' not found",
         known.isEmpty
-          ? "add -chardev DRIVER,id=\(id) before it" : Self.choice(of: known, insteadOf: id)
+          ? "add -chardev DRIVER,id=\(id)\(property == nil ? " before it" : "")"
+          : Self.choice(of: known, insteadOf: id)
+      )
+    case .noDebugConsole:
+      (
+        "Can't create debugcon device, empty char device",
+        "add -chardev DRIVER,id=ID and write chardev=ID"
       )
     case .monitorDeviceNotFound(let id, let known):
       (

@@ -76,8 +76,12 @@ package struct CommandLineError: Error, Sendable, Equatable {
     /// A path over the length of a socket address.
     case socketPathTooLong(String)
 
-    /// `chardev:` names no character device; `known` are the ids there are.
-    case characterDeviceNotFound(String, known: [String])
+    /// `chardev:` or a device's property, such as `isa-debugcon.chardev`, names no character device;
+    /// `known` are the ids there are.
+    case characterDeviceNotFound(String, property: String?, known: [String])
+
+    /// `-device isa-debugcon` has no character device.
+    case noDebugConsole
 
     /// The same for a monitor or a test.
     case monitorDeviceNotFound(String, known: [String])

@@ -242,7 +242,8 @@ struct ConfigurationBuilder {
   /// Reads each device's properties, once every object is known: a bus is there after its port.
   private mutating func settleDevices() throws(CommandLineError) {
     var known = KnownDevices(
-      iommufds: configuration.iommufds.map(\.id), buses: [VFIOPCIProperties.rootBus])
+      iommufds: configuration.iommufds.map(\.id), buses: [VFIOPCIProperties.rootBus],
+      characterDevices: configuration.characterDevices.map(\.id))
     for device in devices {
       let settled = try device.model.read(
         device.list, device.text, known, &configuration.warnings)
@@ -327,7 +328,7 @@ struct ConfigurationBuilder {
     if case .device(let id) = target {
       let known = configuration.characterDevices.map(\.id)
       guard known.contains(id) else {
-        throw error(use, .characterDeviceNotFound(id, known: known))
+        throw error(use, .characterDeviceNotFound(id, property: nil, known: known))
       }
     }
     guard configuration.serialPorts.count < SerialPortOption.limit else {

@@ -12,6 +12,9 @@ package enum DeviceConfiguration: Sendable, Equatable {
   /// `-device isa-debug-exit`.
   case debugExit(ISADebugExitDevice)
 
+  /// `-device isa-debugcon`.
+  case debugConsole(ISADebugConsoleDevice)
+
   /// `-device pvpanic`.
   case panic(ISAPanicDevice)
 
@@ -22,6 +25,7 @@ package enum DeviceConfiguration: Sendable, Equatable {
     case .rootPort: "pcie-root-port"
     case .intelIOMMU: "intel-iommu"
     case .debugExit: "isa-debug-exit"
+    case .debugConsole: "isa-debugcon"
     case .panic: "pvpanic"
     }
   }

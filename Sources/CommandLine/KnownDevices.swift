@@ -6,11 +6,17 @@ package struct KnownDevices: Sendable, Equatable {
   package var buses: [String]
   /// Ids of devices.
   package var ids: [String]
+  /// Ids of character devices.
+  package var characterDevices: [String]
 
-  package init(iommufds: [String] = [], buses: [String] = [], ids: [String] = []) {
+  package init(
+    iommufds: [String] = [], buses: [String] = [], ids: [String] = [],
+    characterDevices: [String] = []
+  ) {
     self.iommufds = iommufds
     self.buses = buses
     self.ids = ids
+    self.characterDevices = characterDevices
   }
 
   /// Throws unless `bus` is left out or one of those there are.

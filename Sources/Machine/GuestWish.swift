@@ -7,6 +7,10 @@ internal import VirtualIOMMU
 enum GuestWish: Equatable {
   case reset
   case powerOff
+  /// A guest's agent wants the guest shut down (`pvpanic`).
+  case panicPortShutdown
+  /// The guest's state is on its disk.
+  case suspendToDisk
   /// The user ends the program by a key of a shared terminal.
   case quit
   /// The program is to end with this status.
@@ -14,8 +18,6 @@ enum GuestWish: Equatable {
   case panic
   /// The guest panicked and saves a dump by itself.
   case crashLoaded
-  /// A device reported an error that it cannot recover from; the user knows.
-  case deviceError
   /// The guest switched on what the vIOMMU does not do; it must not go on.
   case translation(VTdTranslation)
   /// A CPU cannot go on; the lines say why.
@@ -58,13 +60,19 @@ extension MachineRequests {
   /// Notes what a guest asks for through a port.
   init(_ wishes: WishBox) {
     self.init(
-      reset: { wishes.ask(.reset) }, sleep: { _ in wishes.ask(.powerOff) },
+      reset: { wishes.ask(.reset) },
+      sleep: { request in
+        switch request {
+        case .powerOff: wishes.ask(.powerOff)
+        case .suspendToDisk: wishes.ask(.suspendToDisk)
+        }
+      },
       exit: { wishes.ask(.exit($0)) },
       distress: { distress in
         switch distress {
         case .panicked: wishes.ask(.panic)
         case .crashLoaded: wishes.ask(.crashLoaded)
-        case .shutdown: wishes.ask(.powerOff)
+        case .shutdown: wishes.ask(.panicPortShutdown)
         }
       })
   }

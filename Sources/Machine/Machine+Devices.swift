@@ -26,10 +26,22 @@ extension Machine {
         chipset.addDebugExit(port: UInt32(properties.base), size: UInt32(properties.size))
       else { throw MachineError(.noSuchPorts, option: device.optionText) }
       if let id = properties.id { deviceIDs.append(id) }
+    case .debugConsole(let device): try add(device)
     case .panic(let device):
       chipset.addPanicPort(port: device.properties.port, events: device.properties.events)
       if let id = device.properties.id { deviceIDs.append(id) }
     }
+  }
+
+  private func add(_ device: ISADebugConsoleDevice) throws(MachineError) {
+    let properties = device.properties
+    guard let backend = characters.take(device.characterDevice) else {
+      throw MachineError(
+        .characterDeviceTaken(device.characterDevice, property: "isa-debugcon.chardev"),
+        option: device.optionText)
+    }
+    chipset.addDebugConsole(port: properties.base, readback: properties.readback, backend)
+    if let id = properties.id { deviceIDs.append(id) }
   }
 
   private func add(_ port: PCIeRootPortDevice) throws(MachineError) {
@@ -76,7 +88,7 @@ extension Machine {
       }
       let coordinator = coordinator
       function.onReset = { [unowned coordinator] in coordinator.reset($0) }
-      function.onHostError = { [unowned self] _ in note(.deviceError) }
+      function.onHostError = { [unowned self] in noteError(of: $0, stopsMachine: $1) }
       function.onHostRequest = { [unowned self] in giveBack($0) }
       place.observe(function)
       functions.append(
@@ -134,7 +146,8 @@ extension Machine {
   package var knownDevices: KnownDevices {
     KnownDevices(
       iommufds: objects.map(\.id), buses: board.rootBus.busNames,
-      ids: deviceIDs + functions.compactMap(\.id))
+      ids: deviceIDs + functions.compactMap(\.id),
+      characterDevices: characters.info.map(\.label))
   }
 
   package func addDevice(_ device: DeviceConfiguration) throws(MachineRefusal) {
@@ -164,29 +177,43 @@ extension Machine {
       }
       throw MachineRefusal("Device '\(id)' does not support hotplugging")
     }
-    try requestUnplug(assigned)
-  }
-
-  /// Asks the guest to let a function go, on behalf of a user or of the host.
-  func requestUnplug(_ assigned: AssignedFunction) throws(MachineRefusal) {
-    let bus = assigned.place.bus
-    let id = assigned.id ?? assigned.function.name
-    do throws(HotPlugRefusal) {
-      guard let port = board.rootPort(of: bus) else { throw .busHasNoHotPlug(bus.name) }
-      try port.requestUnplug(assigned.place.slot, now: clock.monotonic())
-    } catch {
+    do throws(HotPlugRefusal) { try requestUnplug(assigned) } catch {
       throw MachineRefusal(error.message(id: id))
     }
   }
 
-  /// Asks the guest for a function that the host wants back. A wish that the guest has already, or
-  /// cannot have, is no news.
+  /// Asks the guest to let a function go, on behalf of a user or of the host.
+  private func requestUnplug(_ assigned: AssignedFunction) throws(HotPlugRefusal) {
+    let bus = assigned.place.bus
+    guard let port = board.rootPort(of: bus) else { throw .busHasNoHotPlug(bus.name) }
+    try port.requestUnplug(assigned.place.slot, now: clock.monotonic())
+  }
+
+  /// Asks the guest for a function that the host wants back; the host repeats its wish until it has it.
   private func giveBack(_ function: PassthroughFunction) {
     guard let assigned = functions.first(where: { $0.function === function }) else { return }
-    do throws(MachineRefusal) { try requestUnplug(assigned) } catch {
-      diagnostics.warningOnce(
-        "vfio \(function.name): the host asks for the device back: \(error.message)")
+    do throws(HotPlugRefusal) { try requestUnplug(assigned) } catch {
+      let advice: String
+      switch error {
+      // The guest has the wish.
+      case .isPending: return
+      case .busHasNoHotPlug:
+        advice =
+          "the host waits for the device until this machine ends; behind a pcie-root-port the guest "
+          + "could let it go"
+      case .isBusy, .isLocked: advice = "the host asks for the device again in 10 s"
+      }
+      let message = error.message(id: assigned.id ?? function.name)
+      diagnostics.warningOnce("vfio \(function.name): \(message); \(advice)")
     }
+  }
+
+  /// Tells of an error of a function, whose line the user has read, and stops the machine unless it is
+  /// to go on.
+  private func noteError(of function: PassthroughFunction, stopsMachine: Bool) {
+    let id = functions.first { $0.function === function }?.id
+    tell(.deviceError(id: id, host: function.name, stopsMachine: stopsMachine))
+    if stopsMachine { halt(.internalError) }
   }
 
   /// Ends a function that the guest has given up.

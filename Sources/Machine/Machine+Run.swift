@@ -74,7 +74,7 @@ extension Machine {
   }
 
   /// Holds the CPUs and tells of the stop.
-  private func halt(_ state: RunState) {
+  func halt(_ state: RunState) {
     cpus?.pause()
     runState = state
     tell(.stopped)
@@ -141,13 +141,18 @@ extension Machine {
     case .reset where actions.reboot == .shutdown: powerOff(.guestReset)
     case .reset: reset(.guestReset)
     case .powerOff: powerOff(.guestShutdown)
+    case .panicPortShutdown:
+      tell(.guestPanicPortShutdown)
+      powerOff(.guestShutdown)
+    case .suspendToDisk:
+      tell(.suspendedToDisk)
+      powerOff(.guestShutdown)
     case .quit: shutdown(.hostQMPQuit)
     case .exit(let status): end(.guestShutdown, status: status)
     case .panic: panic()
     case .crashLoaded:
       tell(.guestCrashLoaded)
       cpus?.resume()
-    case .deviceError: halt(.internalError)
     case .translation(let what):
       tracer.emit(.viommuGuestRequest, [.text(what.name)])
       diagnostics.error(

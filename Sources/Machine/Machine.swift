@@ -97,6 +97,7 @@ package import VirtualIOMMU
     }
     chipset = ChipsetDevices(
       on: board, clock: clock, events: events, requests: MachineRequests(wishes))
+    chipset.realTimeClock.setCPUCount(configuration.processors.count)
     if let failure = accelerator.memoryFailure { throw MachineError(.accelerator(failure)) }
 
     cpuWatcher = CPUWatcher(wishes)
@@ -121,7 +122,7 @@ package import VirtualIOMMU
     attacher = DeviceAttacher(
       kernel: kernel, tracer: tracer,
       host: MachineAttachmentHost(
-        accelerator: accelerator, addressSpace: board.memory, tracer: tracer,
+        kernel: kernel, accelerator: accelerator, addressSpace: board.memory, tracer: tracer,
         diagnostics: diagnostics))
     coordinator = ResetCoordinator(environment: environment, attacher: attacher)
     objects = configuration.iommufds.map {

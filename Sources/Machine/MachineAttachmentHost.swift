@@ -1,3 +1,4 @@
+package import HostKernel
 package import Hypervisor
 internal import Passthrough
 package import SystemPackage
@@ -8,6 +9,7 @@ package import VFIO
 ///
 /// Used under the machine lock.
 package final class MachineAttachmentHost: AttachmentHost {
+  private let kernel: any HostKernel
   private let accelerator: any Accelerator
   private let addressSpace: AddressSpace
   private let tracer: Tracer
@@ -15,9 +17,11 @@ package final class MachineAttachmentHost: AttachmentHost {
   private var listeners: [DMAListener] = []
 
   package init(
-    accelerator: any Accelerator, addressSpace: AddressSpace, tracer: Tracer,
+    kernel: any HostKernel, accelerator: any Accelerator, addressSpace: AddressSpace,
+    tracer: Tracer,
     diagnostics: Diagnostics
   ) {
+    self.kernel = kernel
     self.accelerator = accelerator
     self.addressSpace = addressSpace
     self.tracer = tracer
@@ -39,10 +43,21 @@ package final class MachineAttachmentHost: AttachmentHost {
       container: container, tracer: tracer, diagnostics: diagnostics)
     addressSpace.register(listener)
     if let failure = listener.failure {
+      let failure = failure.amid(need(with: listener))
       addressSpace.unregister(listener)
       throw failure
     }
     listeners.append(listener)
+  }
+
+  /// What a new address space and those of its kind lock together: type1 counts for the process,
+  /// iommufd for the user.
+  private func need(with listener: DMAListener) -> LockedMemoryNeed {
+    let isIOMMUFD = listener.container.backend == .iommufd
+    let needed = (listeners + [listener]).reduce(0 as UInt64) { sum, other in
+      (other.container.backend == .iommufd) == isIOMMUFD ? sum &+ other.guestMemory : sum
+    }
+    return LockedMemoryNeed(limit: LockedMemoryNeed.limit(on: kernel), needed: needed)
   }
 
   package func disconnect(_ container: any DMAContainer) {

@@ -45,8 +45,15 @@ package enum MachineEvent: Sendable, Equatable {
   case guestPanicked(action: String)
   /// The guest said that it panicked and goes on to save a dump.
   case guestCrashLoaded
+  /// The guest asked through `pvpanic` to be shut down; the shutdown follows.
+  case guestPanicPortShutdown
+  /// The guest saved its state to its disk to be powered off (S4); the shutdown follows.
+  case suspendedToDisk
   /// A device is gone for good; its id, when it had one.
   case deviceDeleted(id: String?)
+  /// A function of the host, `host` by its name there, reported an error that it cannot recover from.
+  /// The machine stops next, or it goes on (`x-err=report`).
+  case deviceError(id: String?, host: String, stopsMachine: Bool)
   /// The guest would not let a device go.
   case deviceUnplugRefused(id: String?)
 }

@@ -12,6 +12,8 @@ package struct MachineError: Error {
     case boot(BootError)
     case character(CharacterBackendError)
     case characterDeviceInUse(String)
+    /// A character device that a device's property names, such as `isa-debugcon.chardev`, has a user.
+    case characterDeviceTaken(String, property: String)
     case placement(PCIPlacementError)
     case assignment(AssignmentError)
     /// The vIOMMU's properties do not go together, or a device cannot live with them; `iommu` is the
@@ -40,8 +42,9 @@ package struct MachineError: Error {
     case .accelerator(let error): Self.split(error.message)
     case .board(let error): Self.split(error.message)
     case .character(let error): Self.split(error.message)
-    case .characterDeviceInUse(let id):
-      ["Device '\(id)' is in use", "Give each device a -chardev of its own, or one with mux=on."]
+    case .characterDeviceInUse(let id): ["Device '\(id)' is in use", Self.sharingHint]
+    case .characterDeviceTaken(let id, let property):
+      ["Property '\(property)' can't take value '\(id)', it's in use", Self.sharingHint]
     case .boot(let error): [error.message] + error.hints
     case .placement(let error): Self.split(error.message)
     case .assignment(let error): [error.message] + error.hints
@@ -67,6 +70,9 @@ package struct MachineError: Error {
       ]
     }
   }
+
+  private static let sharingHint =
+    "Give each device a -chardev of its own, or one with mux=on."
 
   private static func split(_ text: String) -> [String] {
     text.split(separator: "\n").map(String.init)

@@ -168,7 +168,11 @@ extension MachineEvent {
     case .powerDown: "POWERDOWN"
     case .guestPanicked: "GUEST_PANICKED"
     case .guestCrashLoaded: "GUEST_CRASHLOADED"
+    case .guestPanicPortShutdown: "GUEST_PVSHUTDOWN"
+    case .suspendedToDisk: "SUSPEND_DISK"
     case .deviceDeleted: "DEVICE_DELETED"
+    // QEMU has none.
+    case .deviceError: "SWIFTVMM_DEVICE_ERROR"
     case .deviceUnplugRefused: "DEVICE_UNPLUG_GUEST_ERROR"
     }
   }
@@ -180,14 +184,25 @@ extension MachineEvent {
       .object(["guest": .bool(cause.isGuest), "reason": .string(cause.rawValue)])
     case .guestPanicked(let action): .object(["action": .string(action)])
     case .guestCrashLoaded: .object(["action": .string("run")])
-    case .deviceDeleted(let id), .deviceUnplugRefused(let id): Self.device(id)
-    case .stopped, .resumed, .powerDown: nil
+    case .deviceDeleted(let id), .deviceUnplugRefused(let id): .object(Self.device(id))
+    case .deviceError(let id, let host, let stopsMachine):
+      .object(
+        Self.device(id) + [
+          .init(name: "host", value: .string(host)),
+          .init(name: "action", value: .string(stopsMachine ? "stop" : "report")),
+        ])
+    case .stopped, .resumed, .powerDown, .guestPanicPortShutdown, .suspendedToDisk: nil
     }
   }
 
   /// A device by its id, if it has one, and its place in QEMU's object tree.
-  private static func device(_ id: String?) -> JSONValue {
-    guard let id else { return .object(["path": .string("/machine/peripheral-anon")]) }
-    return .object(["device": .string(id), "path": .string("/machine/peripheral/\(id)")])
+  private static func device(_ id: String?) -> [JSONValue.Member] {
+    guard let id else {
+      return [.init(name: "path", value: .string("/machine/peripheral-anon"))]
+    }
+    return [
+      .init(name: "device", value: .string(id)),
+      .init(name: "path", value: .string("/machine/peripheral/\(id)")),
+    ]
   }
 }

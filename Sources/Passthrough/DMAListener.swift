@@ -13,7 +13,9 @@ package final class DMAListener: MemoryListener {
   private let diagnostics: Diagnostics
   /// The first guest RAM that could not be mapped. Without it, devices would miss memory.
   package private(set) var failure: AssignmentError.Failure?
-  /// The parts of BARs that are known to be out of other devices' reach.
+  /// Bytes of guest RAM that devices are to reach through the container.
+  package private(set) var guestMemory: UInt64 = 0
+  /// The functions whose BARs are known to be out of other devices' reach.
   private var unreachable: Set<String> = []
 
   private static let pageSize: UInt64 = 4096
@@ -43,6 +45,7 @@ package final class DMAListener: MemoryListener {
     let inset = pages.lowerBound - section.start
     let address = host &+ UInt(inset)
     let size = (pages.upperBound - pages.lowerBound) &+ 1
+    if !section.isDeviceRAM { guestMemory &+= size }
     tracer.emit(
       .vfioListenerRegionAddRam,
       [.number(pages.lowerBound), .number(pages.upperBound), .number(address)])
@@ -64,6 +67,7 @@ package final class DMAListener: MemoryListener {
     tracer.emit(
       .vfioListenerRegionDel, [.number(pages.lowerBound), .number(pages.upperBound)])
     let size = (pages.upperBound - pages.lowerBound) &+ 1
+    if !section.isDeviceRAM { guestMemory &-= size }
     do throws(Errno) {
       try container.unmap(iova: pages.lowerBound, size: size)
     } catch {
@@ -103,8 +107,9 @@ package final class DMAListener: MemoryListener {
       "vfio_container_dma_map(\(Self.hex(iova)), \(Self.hex(size)), \(Self.hex(address))) = "
       + "-\(error.rawValue) (\(error.description))"
     if section.isDeviceRAM {
-      // A guest moves BARs as often as it likes: each is told of once.
-      guard unreachable.insert(section.name).inserted else { return }
+      // A guest moves BARs as often as it likes: each function is told of once.
+      let function = section.name.prefix { $0 != " " }
+      guard unreachable.insert(String(function)).inserted else { return }
       diagnostics.warning(
         "\(text): \(section.name): PCI peer-to-peer transactions on BARs are not supported.")
       return

@@ -105,9 +105,10 @@ extension PassthroughFunction {
   ///
   /// Linux puts config space, MSI and MSI-X back as they were, so that BARs and interrupts of the
   /// guest stay; only the power state is D0 in any case. The guest's PASID is switched off, as that of
-  /// a function of its own would be.
+  /// a function of its own would be. BARs that the host exported it has revoked.
   private func followFunctionReset() {
     clearPASIDControl()
+    defer { for region in regions { region.renewExports() } }
     guard let control = powerManagement?.controlOffset,
       let state = try? device.readWord(configRegion, at: UInt64(control), size: 2)
     else { return }

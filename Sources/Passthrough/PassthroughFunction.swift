@@ -60,9 +60,13 @@ package final class PassthroughFunction: PCIFunction {
   var emulatedPASID: EmulatedPASID?
   /// What was last asked to be shown.
   var requestedPASID = FunctionPASID.none(.noInformation)
-  /// Called when the device reports an error that it cannot recover from, on the main loop: the guest
-  /// must not run on. Not called when errors are to be reported only.
-  package var onHostError: (PassthroughFunction) -> Void = { _ in }
+  /// Called when the device reports an error that it cannot recover from, on the main loop, after the
+  /// user was told. Unless `stopsMachine` is false, as `x-err=report` has it, the guest must not run on.
+  package var onHostError: (_ function: PassthroughFunction, _ stopsMachine: Bool) -> Void = {
+    _, _ in
+  }
+  /// Whether the host has asked for the device, and holds it from resets until it has it.
+  private(set) var isWantedByHost = false
   /// Called when the host wants the device back, on the main loop, and again until it has it: unplug
   /// the function as by `device_del`. Without it, the user is told.
   package var onHostRequest: ((PassthroughFunction) -> Void)?
@@ -211,10 +215,11 @@ package final class PassthroughFunction: PCIFunction {
     environment.diagnostics.error(
       "vfio_err_notifier_handler(\(name)) Unrecoverable error detected. "
         + "Please collect any data possible and then kill the guest")
-    if options.stopsOnError { onHostError(self) }
+    onHostError(self, options.stopsOnError)
   }
 
   private func hostWantsDeviceBack() {
+    isWantedByHost = true
     if let onHostRequest {
       onHostRequest(self)
       return

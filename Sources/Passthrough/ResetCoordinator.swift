@@ -50,11 +50,17 @@ package final class ResetCoordinator {
     let tracer = environment.tracer
     tracer.emit(.vfioPciReset, [.text(function.name)])
     function.prepareForReset()
-    for attempt in FunctionResetPlan.make(function.ability).attempts {
+    var isDone = false
+    for attempt in FunctionResetPlan.make(function.ability).attempts where !isDone {
       tracer.emit(
         .swiftvmmResetPlan,
         [.text(function.name), .text(attempt.method.rawValue), .text(attempt.reason)])
-      if perform(attempt.method, on: function) { break }
+      isDone = perform(attempt.method, on: function)
+    }
+    if !isDone, function.isWantedByHost {
+      environment.diagnostics.warningOnce(
+        "vfio \(function.name): not reset, since the host holds the device while it waits for it: "
+          + "its next driver finds it as the guest left it")
     }
     function.finishReset()
   }

@@ -82,7 +82,8 @@ extension DMATarget.Place {
     switch self {
     case .memory(let address): return try body(address)
     case .file(let pages, let offset):
-      guard let file = pages.file else { throw .efault }
+      guard let file = pages.file, !pages.isRevoked else { throw .efault }
+      let offset = offset &+ file.start
       let start = offset & ~(file.pageSize - 1)
       let (end, overflow) = offset.addingReportingOverflow(UInt64(count) + file.pageSize - 1)
       guard !overflow else { throw .efault }

@@ -37,7 +37,7 @@ extension HostDescription {
   private init(reading top: YAMLValue) throws(HostDescriptionError) {
     let fields = try top.fields([
       "name", "functions", "buses", "iommus", "type1-allow-unsafe-interrupts",
-      "iommufd-allow-unsafe-interrupts", "iommufd-test", "uapi",
+      "iommufd-allow-unsafe-interrupts", "iommufd-test", "dma-buf", "nointxmask", "memlock", "uapi",
     ])
     _ = try fields["name"]?.text()
     let iommus = try Self.iommus(fields.required("iommus"))
@@ -60,6 +60,11 @@ extension HostDescription {
       iommufdAllowsUnsafeInterrupts: try fields.boolean(
         "iommufd-allow-unsafe-interrupts", or: false),
       hasMockDevices: try fields.boolean("iommufd-test", or: false),
+      exportsDMABuffers: try fields.boolean("dma-buf", or: false),
+      masksINTxAtController: try fields.boolean("nointxmask", or: false),
+      lockedMemoryLimit: try fields["memlock"].map { value throws(HostDescriptionError) in
+        try value.size()
+      },
       uapi: try fields["uapi"]?.choice(HostUAPI.allCases.map { ($0.rawValue, $0) }) ?? .linux72)
   }
 

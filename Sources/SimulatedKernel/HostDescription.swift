@@ -15,13 +15,22 @@ package struct HostDescription: Sendable, Equatable {
   package var iommufdAllowsUnsafeInterrupts: Bool
   /// The kernel is built with `CONFIG_IOMMUFD_TEST`, and so has mock devices.
   package var hasMockDevices: Bool
+  /// The kernel can export BARs as dma-bufs, by which other devices reach them through iommufd.
+  package var exportsDMABuffers: Bool
+  /// `nointxmask` of the vfio-pci module: INTx is masked at the host's interrupt controller, and so
+  /// there for functions whose own masking is broken.
+  package var masksINTxAtController: Bool
+  /// How many bytes the caller, who then lacks `CAP_IPC_LOCK`, may lock; nil for a caller without limit.
+  package var lockedMemoryLimit: UInt64?
   /// Whose rules hold for hot resets.
   package var uapi: HostUAPI
 
   package init(
     functions: [HostFunction], buses: [HostBus] = [], iommus: [HostIOMMU] = [],
     type1AllowsUnsafeInterrupts: Bool = false, iommufdAllowsUnsafeInterrupts: Bool = false,
-    hasMockDevices: Bool = false, uapi: HostUAPI = .linux72
+    hasMockDevices: Bool = false, exportsDMABuffers: Bool = false,
+    masksINTxAtController: Bool = false,
+    lockedMemoryLimit: UInt64? = nil, uapi: HostUAPI = .linux72
   ) {
     self.functions = functions.sorted { $0.address < $1.address }
     self.buses = buses
@@ -29,6 +38,9 @@ package struct HostDescription: Sendable, Equatable {
     self.type1AllowsUnsafeInterrupts = type1AllowsUnsafeInterrupts
     self.iommufdAllowsUnsafeInterrupts = iommufdAllowsUnsafeInterrupts
     self.hasMockDevices = hasMockDevices
+    self.exportsDMABuffers = exportsDMABuffers
+    self.masksINTxAtController = masksINTxAtController
+    self.lockedMemoryLimit = lockedMemoryLimit
     self.uapi = uapi
   }
 }

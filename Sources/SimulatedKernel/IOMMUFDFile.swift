@@ -148,6 +148,10 @@ final class IOMMUFDFile: OpenFile {
     guard !command.start.addingReportingOverflow(command.length).overflow else {
       throw .eoverflow
     }
+    if let buffer = host.files[command.fd] as? DMABuffer {
+      command.iova = try map(buffer, command, in: ioas, on: host)
+      return try argument.store(command)
+    }
     var size: UInt64?
     if case .memoryFile(let bytes) = try ProcessDescriptor.kind(of: command.fd),
       host.files[command.fd] == nil
@@ -161,6 +165,23 @@ final class IOMMUFDFile: OpenFile {
       at: command.flags & 1 != 0 ? command.iova : nil, access(command.flags), pages: pages
     ) { mapping throws(Errno) in try host.pin(mapping) }
     try argument.store(command)
+  }
+
+  /// Maps exported memory of a BAR, of which nothing is charged.
+  private func map(
+    _ buffer: DMABuffer, _ command: iommu_ioas_map_file, in ioas: IOAS, on host: SimulatedHost
+  ) throws(Errno) -> UInt64 {
+    guard buffer.isOneRange else { throw .eopnotsupp }
+    guard command.start <= buffer.size, command.length <= buffer.size - command.start else {
+      throw .einval
+    }
+    guard !buffer.isRevoked else { throw .enodev }
+    let pages = UserPages(host.lockedMemory, account: .none)
+    pages.hold(buffer)
+    return try ioas.map(
+      .file(start: command.start, size: buffer.size), length: command.length,
+      at: command.flags & 1 != 0 ? command.iova : nil, access(command.flags), pages: pages
+    ) { mapping throws(Errno) in try host.pin(mapping) }
   }
 
   private func copy(_ argument: inout UserArgument, on host: SimulatedHost) throws(Errno) {

@@ -56,6 +56,8 @@ final class UserPages {
   /// A memory file, kept open by a duplicate of the caller's descriptor.
   struct File {
     var descriptor: Int32
+    /// Where the file begins in that of the descriptor.
+    var start: UInt64 = 0
     /// Bytes, a power of two.
     var pageSize: UInt64
   }
@@ -79,6 +81,21 @@ final class UserPages {
     let block = UInt64(clamping: status.st_blksize)
     file = File(
       descriptor: copy, pageSize: block.nonzeroBitCount == 1 ? max(4096, block) : 4096)
+  }
+
+  /// The exported part of a BAR that the pages are of, and how often it was revoked by then.
+  private var buffer: (buffer: DMABuffer, revocations: Int)?
+
+  /// Whether the pages are those of a BAR that was taken away from whoever had mapped it.
+  var isRevoked: Bool { buffer.map { $0.buffer.revocations != $0.revocations } ?? false }
+
+  /// Notes the exported part of a BAR whose pages these are.
+  func hold(_ exported: DMABuffer) {
+    guard file == nil else { return }
+    let copy = clinux_dup(exported.memory.descriptor)
+    guard copy >= 0 else { return }
+    buffer = (exported, exported.revocations)
+    file = File(descriptor: copy, start: exported.start, pageSize: 4096)
   }
 
   /// Locks a range of bytes. Throws `ENOMEM` above the limit.

@@ -88,6 +88,7 @@ struct ResetScope {
     for member in members {
       member.function.setPowerState(0)
       member.updateMappings()
+      member.buffers.interrupt(isReachable: member.isMemoryReachable)
     }
     guard functions.allSatisfy({ !$0.isLocked }) else { throw .eagain }
     for function in functions { function.reset() }

@@ -14,7 +14,7 @@ final class SimulatedHost {
   var files = DescriptorTable()
   /// The contexts that something still holds.
   private(set) var contexts: [IOMMUFDContext] = []
-  var privileges = HostPrivileges() { didSet { lockedMemory.limit = privileges.lockedMemoryLimit } }
+  var privileges: HostPrivileges { didSet { lockedMemory.limit = privileges.lockedMemoryLimit } }
   var parameters: ModuleParameters
   let lockedMemory = LockedMemory()
   private var mappings: [UInt: (file: any OpenFile, length: Int)] = [:]
@@ -38,6 +38,10 @@ final class SimulatedHost {
     self.description = description
     self.runsGuests = runsGuests
     self.report = report
+    privileges = HostPrivileges(
+      missing: description.lockedMemoryLimit == nil ? [] : [.ipcLock],
+      lockedMemoryLimit: description.lockedMemoryLimit)
+    lockedMemory.limit = description.lockedMemoryLimit
     parameters = ModuleParameters(
       type1AllowsUnsafeInterrupts: description.type1AllowsUnsafeInterrupts,
       iommufdAllowsUnsafeInterrupts: description.iommufdAllowsUnsafeInterrupts,
@@ -229,6 +233,7 @@ final class SimulatedHost {
       guard !overflow, last < .max else { throw .efault }
       guard !overlapsDeviceMemory(address...last) else { throw .efault }
       try ProcessMemory.check(address..<last + 1, isWritten: mapping.isWritable)
+    case .file where mapping.pages.isRevoked: throw .enodev
     case .file(let start, let size):
       guard let size, start <= size, length < size - start else { throw .einval }
     }
@@ -236,7 +241,8 @@ final class SimulatedHost {
     guard mapping.isReadable || mapping.isWritable else { throw .einval }
   }
 
-  private func overlapsDeviceMemory(_ range: ClosedRange<UInt64>) -> Bool {
+  /// Whether a range of the process's memory is, in part, a BAR.
+  func overlapsDeviceMemory(_ range: ClosedRange<UInt64>) -> Bool {
     mappings.contains { address, mapping in
       range.overlaps(UInt64(address)...(UInt64(address) + UInt64(mapping.length - 1)))
     }
@@ -329,6 +335,10 @@ final class SimulatedHost {
     devices.removeAll { $0 === device }
     device.function.driver = nil
     device.function.isLocked = false
+    let group = device.function.group
+    if !devices.contains(where: { $0.function.group === group }) {
+      group.openFile?.loseLastMember(on: self)
+    }
   }
 
   private func hasFile(of device: VFIODevice) -> Bool {

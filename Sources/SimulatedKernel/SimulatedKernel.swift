@@ -206,6 +206,8 @@ package final class SimulatedKernel: HostKernel {
   }
 
   package func entries(of directory: String) throws(Errno) -> [String] {
+    // The other processes are no processes of the simulated host.
+    if directory == "/proc" { return ["self"] }
     guard Self.isSimulated(directory) else { return try real.entries(of: directory) }
     return try locked.state.withLock { host throws(Errno) in
       directory.hasPrefix("/sys")
@@ -226,6 +228,7 @@ package final class SimulatedKernel: HostKernel {
   }
 
   package func contents(of path: String) throws(Errno) -> [UInt8] {
+    if path == "/proc/self/limits" { return limits(in: try real.contents(of: path)) }
     guard Self.isSimulated(path) else {
       return try real.contents(of: path) + addedFileInformation(for: path)
     }
@@ -236,6 +239,23 @@ package final class SimulatedKernel: HostKernel {
       }
       return Array(try host.sysfs.contents(of: path).prefix(65536))
     }
+  }
+
+  /// What `/proc` says of this process's limits, with the simulated host's limit of locked memory.
+  private func limits(in text: [UInt8]) -> [UInt8] {
+    let limit = locked.state.withLock { $0.privileges.lockedMemoryLimit }
+    let column = padded(limit.map { "\($0)" } ?? "unlimited", to: 21)
+    let name = "Max locked memory"
+    let lines = String(decoding: text, as: UTF8.self).split(
+      separator: "\n", omittingEmptySubsequences: false)
+    return Array(
+      lines.map { line in
+        line.hasPrefix(name) ? "\(padded(name, to: 26))\(column)\(column)bytes     " : String(line)
+      }.joined(separator: "\n").utf8)
+  }
+
+  private func padded(_ text: String, to width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - text.utf8.count))
   }
 
   /// The line that vfio adds to what `/proc` says of a device's descriptor (1.1 of the contract).

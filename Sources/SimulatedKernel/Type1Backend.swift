@@ -106,7 +106,10 @@ final class Type1Backend {
     guard !wraps else { throw .efault }
     try ProcessMemory.check(
       command.vaddr..<end, isWritten: command.flags & UInt32(VFIO_DMA_MAP_FLAG_WRITE) != 0)
-    let pages = host.privileges.has(.ipcLock) ? 0 : command.size / 4096
+    // Memory of devices is not pinned.
+    let isCharged =
+      !host.privileges.has(.ipcLock) && !host.overlapsDeviceMemory(command.vaddr...(end - 1))
+    let pages = isCharged ? command.size / 4096 : 0
     try memory.charge(pages, to: .process)
     let index = mappings.firstIndex { $0.iova.lowerBound > last } ?? mappings.count
     mappings.insert(

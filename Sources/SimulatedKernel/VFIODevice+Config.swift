@@ -105,6 +105,7 @@ extension VFIODevice {
     // A lock that is busy is not an error for the guest: the order is lost.
     guard isCapable, !function.isLocked else { return }
     function.reset()
+    buffers.interrupt(isReachable: isMemoryReachable)
   }
 
   /// The hardware never asks for less than the host decided.

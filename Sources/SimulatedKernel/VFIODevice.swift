@@ -21,6 +21,8 @@ final class VFIODevice {
   var ioEvents = IOEvents()
   /// What users have mapped of the BARs.
   var mappings = BARMappings()
+  /// What users have exported of the BARs.
+  var buffers = DMABuffers()
   /// The iommufd object, whether bound through the own node or through a group.
   var binding: BoundDevice?
   /// Bound through its own node, not through a group.
@@ -69,6 +71,9 @@ final class VFIODevice {
     }
     pristine = function.config
     config = VirtualConfig(of: function.config, function: function.description)
+    if function.config.hasBrokenINTxMasking, !host.description.masksINTxAtController {
+      config?.hideINTx()
+    }
   }
 
   /// Takes access from one file; the last one puts the device back (4.6 of the contract).
@@ -77,6 +82,7 @@ final class VFIODevice {
     guard openCount == 0 else { return }
     interrupts.disableAll()
     ioEvents.removeAll()
+    buffers.end()
     exitLowPower()
     config = nil
     function.setPowerState(0)
@@ -134,9 +140,12 @@ final class VFIODevice {
   /// Whether mapped BARs can be touched; a user's own accesses by call end low power for a moment.
   var isMemoryReachable: Bool { decodesMemory && !isInLowPower }
 
-  /// Takes the mapped BARs away from their users, or gives them back, after a change of what
+  /// Takes the mapped and exported BARs away from their users, or gives them back, after a change of what
   /// `isMemoryReachable` depends on.
-  func updateMappings() { mappings.setReachable(isMemoryReachable) }
+  func updateMappings() {
+    mappings.setReachable(isMemoryReachable)
+    buffers.setReachable(isMemoryReachable)
+  }
 
   /// A fatal or non-fatal error was reported by the function.
   func signalError() {

@@ -1,9 +1,10 @@
 internal import CLinux
 internal import SystemPackage
 
-/// `VFIO_DEVICE_FEATURE` (2.8 of the contract): tokens and low power; DMA buffers are not built in.
+/// `VFIO_DEVICE_FEATURE` (2.8 of the contract): tokens, low power, and DMA buffers where the
+/// kernel has them.
 extension VFIODeviceFile {
-  func feature(_ argument: UserArgument, on host: SimulatedHost) throws(Errno) {
+  func feature(_ argument: UserArgument, on host: SimulatedHost) throws(Errno) -> Int32 {
     let size = try argument.argumentSize(minimum: 8)
     let flags = try argument.load(vfio_device_feature.self).flags
     let isGet = flags & UInt32(VFIO_DEVICE_FEATURE_GET) != 0
@@ -11,10 +12,17 @@ extension VFIODeviceFile {
     let isProbe = flags & UInt32(VFIO_DEVICE_FEATURE_PROBE) != 0
     guard flags & ~UInt32(0x7FFFF) == 0, !(isGet && isSet) || isProbe else { throw .einval }
     let number = flags & UInt32(VFIO_DEVICE_FEATURE_MASK)
+    if number == UInt32(VFIO_DEVICE_FEATURE_DMA_BUF), host.description.exportsDMABuffers {
+      // It can only be asked for.
+      guard !isSet else { throw .einval }
+      if isProbe { return 0 }
+      guard isGet else { throw .einval }
+      return try exportBuffer(argument, size: size, on: host)
+    }
     guard let payload = try payload(of: number) else { throw .enotty }
     // All of them can only be set.
     guard !isGet else { throw .einval }
-    if isProbe { return }
+    if isProbe { return 0 }
     guard isSet, size - 8 >= payload else { throw .einval }
     switch number {
     case 0: device.token = try argument.bytes(at: 8, count: payload)
@@ -25,6 +33,7 @@ extension VFIODeviceFile {
       try device.enterLowPower(wakeEvent: try ProcessDescriptor.duplicate(event: event))
     default: device.exitLowPower()
     }
+    return 0
   }
 
   /// How many bytes a feature takes; nil for one that the device does not have.

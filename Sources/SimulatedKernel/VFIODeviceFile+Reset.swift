@@ -9,6 +9,7 @@ extension VFIODeviceFile {
     guard device.hasReset else { throw .einval }
     device.function.setPowerState(0)
     device.updateMappings()
+    device.buffers.interrupt(isReachable: device.isMemoryReachable)
     try host.tryFunctionReset(device.function)
   }
 

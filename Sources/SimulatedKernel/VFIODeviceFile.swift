@@ -45,7 +45,7 @@ final class VFIODeviceFile: OpenFile {
     case UInt(VFIO_DEVICE_RESET): try resetFunction(on: host)
     case UInt(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO): try hotResetInfo(&argument, on: host)
     case UInt(VFIO_DEVICE_PCI_HOT_RESET): try hotReset(argument, on: host)
-    case UInt(VFIO_DEVICE_FEATURE): try feature(argument, on: host)
+    case UInt(VFIO_DEVICE_FEATURE): return try feature(argument, on: host)
     case UInt(VFIO_DEVICE_IOEVENTFD): try setIOEvent(argument, on: host)
     default: throw .enotty
     }

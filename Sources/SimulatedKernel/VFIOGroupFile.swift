@@ -17,6 +17,8 @@ final class VFIOGroupFile: OpenFile {
   /// The descriptor and the device files of a native container.
   private var references = 1
   private var deviceFiles = 0
+  /// The last member has left its driver, and the node is gone: nothing can be had through it.
+  private var isDead = false
 
   init(group: GroupState) { self.group = group }
 
@@ -47,6 +49,7 @@ final class VFIOGroupFile: OpenFile {
     _ argument: inout UserArgument, on host: SimulatedHost
   ) throws(Errno) {
     _ = try argument.argumentSize(minimum: 8)
+    guard !isDead else { throw .enodev }
     var status = try argument.load(vfio_group_status.self)
     if container != nil {
       status.flags = UInt32(VFIO_GROUP_FLAGS_VIABLE | VFIO_GROUP_FLAGS_CONTAINER_SET)
@@ -63,6 +66,7 @@ final class VFIOGroupFile: OpenFile {
     let file = host.files[descriptor]
     if file == nil { _ = try ProcessDescriptor.kind(of: descriptor) }
     guard container == nil else { throw .einval }
+    guard !isDead else { throw .enodev }
     switch file {
     case let native as VFIOContainer:
       guard !group.isArtificial || host.privileges.has(.sysRawIO) else { throw .eperm }
@@ -98,6 +102,14 @@ final class VFIOGroupFile: OpenFile {
       group.ownership.release()
     case .context(let context): host.release(context)
     }
+  }
+
+  /// The last member has left its driver: a native container loses the group, and with its last group
+  /// its mappings. A member that comes back makes a new node.
+  func loseLastMember(on host: SimulatedHost) {
+    isDead = true
+    group.openFile = nil
+    if case .native = container, let container { dropContainer(container, on: host) }
   }
 
   /// `VFIO_GROUP_GET_DEVICE_FD`: the PCI name, then blanks and at most one token.
@@ -150,6 +162,6 @@ final class VFIOGroupFile: OpenFile {
     references -= 1
     guard references == 0 else { return }
     if let container { dropContainer(container, on: host) }
-    group.openFile = nil
+    if group.openFile === self { group.openFile = nil }
   }
 }

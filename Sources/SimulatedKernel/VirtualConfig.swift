@@ -34,6 +34,9 @@ struct VirtualConfig {
     linkExtended(config)
   }
 
+  /// Shows no interrupt pin.
+  mutating func hideINTx() { values[PCIRegister.interruptPin] = 0 }
+
   var size: Int { values.count }
 
   func byte(at offset: Int) -> UInt8 { values.indices.contains(offset) ? values[offset] : 0xFF }

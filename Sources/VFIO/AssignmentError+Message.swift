@@ -30,7 +30,7 @@ extension AssignmentError.Failure {
       "no iommu_group found: \(error.description)"
     case .cannotOpenGroup(let path, let error, _):
       "Could not open '\(path)': \(error.description)"
-    case .groupAlreadyOpen(let path):
+    case .groupAlreadyOpen(let path, _):
       "Could not open '\(path)': \(Errno.resourceBusy.description)"
     case .groupStatus(let group, let error):
       "failed to get group \(group) status: \(error.description)"
@@ -48,7 +48,7 @@ extension AssignmentError.Failure {
       "failed to set iommu for container: \(error.description)"
     case .alreadyAttached:
       "device is already attached"
-    case .noDeviceDescriptor(let group, let error):
+    case .noDeviceDescriptor(let group, let error, _):
       "error getting device from group \(group): \(error.description)"
     case .deviceInfo(let error):
       "error getting device info: \(error.description)"
@@ -60,7 +60,7 @@ extension AssignmentError.Failure {
       "failed to open \(path): \(error.description)"
     case .cannotOpenIOMMUFD(let error):
       "Could not open '/dev/iommu': \(error.description)"
-    case .cannotBind(let device, let iommufd, let error, _):
+    case .cannotBind(let device, let iommufd, let error, _, _):
       "error bind device fd=\(device) to iommufd=\(iommufd): \(error.description)"
     case .cannotAllocateIOAS(let error):
       "Failed to allocate ioas: \(error.description)"
@@ -71,7 +71,7 @@ extension AssignmentError.Failure {
         + error.description
     case .hardwareInfo(let error):
       "Failed to get hardware info: \(error.description)"
-    case .memoryListener(let region, let iova, let size, let address, let error, let backend):
+    case .memoryListener(let region, let iova, let size, let address, let error, let backend, _):
       Self.memoryListener(region, iova, size, address, error, backend)
     case .kvmFile(let error):
       "Failed to add the file to the KVM VFIO device: \(error.description)"
@@ -139,8 +139,10 @@ extension AssignmentError.Failure {
       [Self.bindHint(function, names)]
     case .cannotOpenGroup(_, .permissionDenied, _), .cannotOpenDevice(_, .permissionDenied):
       ["Run as root, or give this user access to the nodes under /dev/vfio."]
-    case .groupAlreadyOpen:
+    case .groupAlreadyOpen(_, let users) where users.isEmpty:
       ["Another process has the group open. A group has one user at a time: end that process."]
+    case .groupAlreadyOpen(_, let users):
+      Self.userHints(users)
     case .groupNotViable(_, let blockers):
       [
         "Please ensure all devices within the iommu_group are bound to their vfio bus driver."
@@ -151,11 +153,11 @@ extension AssignmentError.Failure {
       ["Load the module vfio_iommu_type1."]
     case .alreadyAttached:
       ["Each host function can be given to a machine once. Remove one of the two -device options."]
-    case .noDeviceDescriptor(let group, _):
+    case .noDeviceDescriptor(let group, _, let function):
       [
         "Verify all devices in group \(group) are bound to vfio-<bus> or pci-stub and not already "
           + "in use"
-      ]
+      ] + (function.isOnVFIO ? [] : [Self.bindHint(function, names)])
     case .cannotOpenIOMMUFD(.noSuchFileOrDirectory):
       [
         "This kernel has no iommufd (CONFIG_IOMMUFD). Leave iommufd= out to use the function's "
@@ -163,22 +165,26 @@ extension AssignmentError.Failure {
       ]
     case .cannotOpenIOMMUFD(.permissionDenied):
       ["Run as root, or give this user access to /dev/iommu."]
-    case .cannotBind(_, _, .resourceBusy, _):
+    case .cannotBind(_, _, .notPermitted, let blockers, _) where !blockers.isEmpty:
+      Self.blockerHints(blockers, names)
+    case .cannotBind(_, _, .resourceBusy, _, let users) where !users.isEmpty,
+      .cannotBind(_, _, .notPermitted, _, let users) where !users.isEmpty,
+      .cannotBind(_, _, .invalidArgument, _, let users) where !users.isEmpty:
+      Self.userHints(users)
+    case .cannotBind(_, _, .resourceBusy, _, _), .cannotBind(_, _, .invalidArgument, _, _):
       [
         "The function, or its group's node in /dev/vfio, is open in another process or through "
           + "another -device option: end that use."
       ]
-    case .cannotBind(_, _, .notPermitted, let blockers) where !blockers.isEmpty:
-      Self.blockerHints(blockers, names)
-    case .cannotBind(_, _, .notPermitted, _):
+    case .cannotBind(_, _, .notPermitted, _, _):
       [
         "Another iommufd or container owns the function's IOMMU group: give all functions of one "
           + "group to the same iommufd object."
       ]
-    case .cannotBind(_, let iommufd, .badFileDescriptor, _):
+    case .cannotBind(_, let iommufd, .badFileDescriptor, _, _):
       ["Descriptor \(iommufd) given as fd= is not an open /dev/iommu."]
-    case .memoryListener(_, _, _, _, .noMemory, _):
-      ["Locked memory is limited: raise the limit (ulimit -l) to at least the guest's memory."]
+    case .memoryListener(_, _, _, _, .noMemory, _, let memory?):
+      memory.hints
     case .atsNotSupported(_, let hint):
       [hint]
     case .romFile:
@@ -196,6 +202,12 @@ extension AssignmentError.Failure {
       + "Bind it to vfio-pci: write vfio-pci to its driver_override in sysfs"
       + (function.driver.map { ", unbind \($0)" } ?? "")
       + ", then write its address to drivers_probe."
+  }
+
+  private static func userHints(_ users: [NodeUser]) -> [String] {
+    users.map {
+      "\($0.state): end that process, or give this machine a function of another group."
+    }
   }
 
   private static func blockerHints(_ blockers: [GroupMember], _ names: PCINames) -> [String] {

@@ -16,7 +16,7 @@ package struct AssignmentError: Error, Sendable, Equatable {
     case noSuchHostDevice(path: String, Errno)
     case noIOMMUGroup(Errno)
     case cannotOpenGroup(path: String, Errno, function: GroupMember)
-    case groupAlreadyOpen(path: String)
+    case groupAlreadyOpen(path: String, users: [NodeUser])
     case groupStatus(group: Int, Errno)
     case groupNotViable(group: Int, blockers: [GroupMember])
     case cannotOpenContainer(Errno)
@@ -25,18 +25,24 @@ package struct AssignmentError: Error, Sendable, Equatable {
     case cannotSetContainer(group: Int, Errno)
     case cannotSetIOMMU(Errno)
     case alreadyAttached
-    case noDeviceDescriptor(group: Int, Errno)
+    case noDeviceDescriptor(group: Int, Errno, function: GroupMember)
     case deviceInfo(Errno)
     case noVFIODirectory(path: String, Errno, function: GroupMember)
     case noDeviceNode(path: String, Errno)
     case cannotOpenDevice(path: String, Errno)
     case cannotOpenIOMMUFD(Errno)
-    case cannotBind(device: Int32, iommufd: Int32, Errno, blockers: [GroupMember])
+    /// `blockers` are functions of the group on drivers of the host, `users` other processes that have
+    /// the group open in some way.
+    case cannotBind(
+      device: Int32, iommufd: Int32, Errno, blockers: [GroupMember], users: [NodeUser])
     case cannotAllocateIOAS(Errno)
     case cannotAllocateHWPT(Errno)
     case cannotAttach(iommufd: Int32, device: Int32, to: UInt32, Errno)
     case hardwareInfo(Errno)
-    case memoryListener(region: String, iova: UInt64, size: UInt64, address: UInt64, Errno, Backend)
+    /// `memory` is known when locked memory may be what is missing.
+    case memoryListener(
+      region: String, iova: UInt64, size: UInt64, address: UInt64, Errno, Backend,
+      memory: LockedMemoryNeed? = nil)
     case kvmFile(Errno)
     case notPCI
     case regionCount(UInt32)
@@ -70,6 +76,19 @@ package struct AssignmentError: Error, Sendable, Equatable {
   package enum Backend: Sendable, Equatable {
     case group(Int)
     case iommufd
+  }
+}
+
+extension AssignmentError.Failure {
+  /// This failure with what is known of locked memory, if that may be the reason.
+  package func amid(_ need: @autoclosure () -> LockedMemoryNeed) -> AssignmentError.Failure {
+    guard
+      case .memoryListener(
+        let region, let iova, let size, let address, .noMemory, let backend, memory: nil) = self
+    else { return self }
+    return .memoryListener(
+      region: region, iova: iova, size: size, address: address, .noMemory, backend,
+      memory: need())
   }
 }
 

@@ -14,8 +14,11 @@ extension DeviceAttacher {
     case .group(let group):
       tracer.emit(.vfioDeviceDetach, [.text(device.name), .number(group.number)])
       tracer.emit(.vfioDevicePut, [.number(device.descriptorNumber)])
-      device.close()
-      if !devices.contains(where: { $0.device.isIn(group) }) { close(group) }
+      if devices.contains(where: { $0.device.isIn(group) }) {
+        device.close()
+      } else {
+        close(group, with: device)
+      }
     case .iommufd(let object, _):
       if let (space, table) = attached.table {
         detachPASIDs(of: attached, from: space)
@@ -40,13 +43,16 @@ extension DeviceAttacher {
     space.object.free(space.ioas)
   }
 
-  /// Gives a group back that has no function open any more, with the container if it was the last.
-  func close(_ group: VFIOGroup) {
+  /// Gives a group back that has no function open but perhaps this one, with the container if it was the
+  /// last.
+  func close(_ group: VFIOGroup, with device: VFIODevice? = nil) {
     groups.removeAll { $0 === group }
     host.removeFile(group.descriptorNumber)
     let container = group.container
     let isLast = !groups.contains { $0.container === container }
     if let container, isLast { host.disconnect(container) }
+    // A driver that waits for its device goes at once, and with it the container's mappings.
+    device?.close()
     group.unsetContainer()
     if let container, isLast {
       containers.removeAll { $0 === container }

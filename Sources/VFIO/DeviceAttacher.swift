@@ -59,7 +59,8 @@ package final class DeviceAttacher {
       if devices.contains(where: { $0.device.path.name == path.name }) { throw .alreadyAttached }
       let descriptor: HostDescriptor
       do throws(Errno) { descriptor = try group.device(named: path.name) } catch {
-        throw .noDeviceDescriptor(group: number, error)
+        throw .noDeviceDescriptor(
+          group: number, error, function: path.function(on: kernel))
       }
       let info: vfio_device_info
       do throws(Errno) { info = try VFIODevice.info(of: descriptor) } catch {
@@ -89,7 +90,7 @@ package final class DeviceAttacher {
     do throws(Errno) {
       group = try VFIOGroup(number: number, opening: node, on: kernel)
     } catch .resourceBusy {
-      throw .groupAlreadyOpen(path: node)
+      throw .groupAlreadyOpen(path: node, users: path.users(on: kernel))
     } catch {
       throw .cannotOpenGroup(path: node, error, function: path.function(on: kernel))
     }
@@ -246,7 +247,8 @@ package final class DeviceAttacher {
       if devices.contains(where: { $0.device.path.name == path.name }) { throw .alreadyAttached }
       throw .cannotBind(
         device: descriptor.rawValue, iommufd: object.descriptorNumber, error,
-        blockers: path.groupMembers(on: kernel).filter { !$0.isUserOwnable })
+        blockers: path.groupMembers(on: kernel).filter { !$0.isUserOwnable },
+        users: path.users(on: kernel))
     }
     tracer.emit(
       .iommufdCdevConnectAndBind,

@@ -94,6 +94,9 @@ package struct GroupMember: Sendable, Equatable {
     return "\(name)\(what)\(place) is \(binding)"
   }
 
+  /// Whether a driver of VFIO has the function, so that it can be opened.
+  package var isOnVFIO: Bool { driver?.contains("vfio") == true }
+
   /// Whether the kernel lets user space own the group while this driver is bound.
   package var isUserOwnable: Bool {
     guard let driver else { return true }

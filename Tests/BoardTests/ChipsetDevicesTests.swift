@@ -236,6 +236,49 @@ import Testing
     #expect(!accelerator.level(gsi: 4))
   }
 
+  @Test(arguments: [3, 4, 8, 9] as [UInt32])
+  func aRoutedPCIInterruptSharesTheLineOfADeviceOfTheBoard(gsi: UInt32) throws {
+    addSerialPort(0, RecordingBackend())
+    addSerialPort(1, RecordingBackend())
+    let pin = try #require(PCISlot(slot: 4))
+    func setDevice(_ isHigh: Bool) {
+      switch gsi {
+      case 3: write(0x2f9, isHigh ? 2 : 0)
+      case 4: write(0x3f9, isHigh ? 2 : 0)
+      case 8:
+        // The interrupt at the end of an update, which is due after a second.
+        write(0x70, 0x0b)
+        write(0x71, isHigh ? 0x12 : 0x02)
+        pass(milliseconds: 1100)
+        write(0x70, 0x0c)
+        if !isHigh { _ = read(0x71) }
+      default:
+        write(0x602, isHigh ? 0x0100 : 0, 2)
+        devices.power.pressPowerButton()
+      }
+    }
+    // PIRQE, where slot 4 arrives.
+    config(0x68, gsi, 1)
+    board.interrupts.setLevel(true, pin, pin: 0)
+    #expect(accelerator.level(gsi: gsi))
+    setDevice(true)
+    board.interrupts.setLevel(false, pin, pin: 0)
+    #expect(accelerator.level(gsi: gsi))
+    board.interrupts.setLevel(true, pin, pin: 0)
+    setDevice(false)
+    #expect(accelerator.level(gsi: gsi))
+    board.interrupts.setLevel(false, pin, pin: 0)
+    #expect(!accelerator.level(gsi: gsi))
+    // A pin that goes elsewhere leaves the device's interrupt behind.
+    setDevice(true)
+    board.interrupts.setLevel(true, pin, pin: 0)
+    config(0x68, 0x80, 1)
+    #expect(accelerator.level(gsi: gsi))
+    #expect(accelerator.level(gsi: 20))
+    setDevice(false)
+    #expect(!accelerator.level(gsi: gsi))
+  }
+
   @Test(
     arguments: [(0, 1), (1, 3), (0x10, 0x21), (0x7fff_ffff, -1), (0x8000_0000, 1)]
       as [(UInt32, Int32)])
@@ -268,13 +311,19 @@ import Testing
     #expect(wishes.distress == (distress.map { [$0] } ?? []))
   }
 
-  @Test func theDebugConsoleTakesEachByte() {
+  @Test func theDebugConsoleTakesTheByteAtItsPort() {
     let backend = RecordingBackend()
-    #expect(devices.addDebugConsole(backend))
+    let other = RecordingBackend()
+    devices.addDebugConsole(backend)
+    devices.addDebugConsole(port: 0x402, readback: 0x1234, other)
     #expect(read(0xe9) == 0xe9)
+    #expect(read(0xe9, 2) == 0xffe9)
+    #expect(read(0x402) == 0x34)
     write(0xe9, 0x4241, 2)
     write(0xe9, 0x43)
-    #expect(backend.output == [0x41, 0x42, 0x43])
+    write(0x402, 0x44)
+    #expect(backend.output == [0x41, 0x43])
+    #expect(other.output == [0x44])
   }
 
   // MARK: - Anything

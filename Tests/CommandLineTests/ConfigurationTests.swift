@@ -106,6 +106,21 @@ import Testing
     #expect(try configuration("-no-shutdown").actions.shutdown == .pause)
   }
 
+  @Test func aDebugConsoleHasACharacterDeviceThatMayComeAfterIt() throws {
+    let devices = try configuration(
+      "-device", "isa-debugcon,chardev=log,iobase=0x402,readback=0x12,id=d", "-chardev",
+      "null,id=log", "-device", "isa-debugcon,chardev=log"
+    ).devices
+    guard case .debugConsole(let first) = devices[0], case .debugConsole(let second) = devices[1]
+    else {
+      Issue.record("\(devices)")
+      return
+    }
+    #expect(first.characterDevice == "log" && first.properties.id == "d")
+    #expect(first.properties.base == 0x402 && first.properties.readback == 0x12)
+    #expect(second.properties.base == 0xe9 && second.properties.readback == 0xe9)
+  }
+
   @Test func rootPortsMakeBuses() throws {
     let devices = try configuration(
       "-device", "pcie-root-port,id=rp1,chassis=1,slot=0x10,x-speed=8,addr=1c.1,hotplug=off",

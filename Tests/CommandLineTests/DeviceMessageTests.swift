@@ -31,7 +31,7 @@ import Testing
       "-device", "nosuch",
       is: """
         -device nosuch: 'nosuch' is not a valid device model name; choose from 'pcie-root-port', \
-        'intel-iommu', 'isa-debug-exit', 'pvpanic', 'vfio-pci'
+        'intel-iommu', 'isa-debug-exit', 'isa-debugcon', 'pvpanic', 'vfio-pci'
         """),
     Complaint(
       "-device", "vfio_pci",
@@ -43,7 +43,7 @@ import Testing
       "-device", "nosuch,help",
       is: """
         -device nosuch,help: Device 'nosuch' not found; choose from 'pcie-root-port', \
-        'intel-iommu', 'isa-debug-exit', 'pvpanic', 'vfio-pci'
+        'intel-iommu', 'isa-debug-exit', 'isa-debugcon', 'pvpanic', 'vfio-pci'
         """),
     Complaint(
       "-device", "vfio-pci,x-no-mmap=maybe",
@@ -118,7 +118,31 @@ import Testing
       "-device", ",host=1",
       is: """
         -device ,host=1: '' is not a valid device model name; choose from 'pcie-root-port', \
-        'intel-iommu', 'isa-debug-exit', 'pvpanic', 'vfio-pci'
+        'intel-iommu', 'isa-debug-exit', 'isa-debugcon', 'pvpanic', 'vfio-pci'
+        """),
+    Complaint(
+      "-device", "isa-debugcon,iobase=0x402",
+      is: """
+        -device isa-debugcon,iobase=0x402: Can't create debugcon device, empty char device; add \
+        -chardev DRIVER,id=ID and write chardev=ID
+        """),
+    Complaint(
+      "-device", "isa-debugcon,chardev=log",
+      is: """
+        -device isa-debugcon,chardev=log: Property 'isa-debugcon.chardev' can't find value 'log'; \
+        add -chardev DRIVER,id=log
+        """),
+    Complaint(
+      "-chardev", "null,id=logs", "-device", "isa-debugcon,chardev=log",
+      is: """
+        -device isa-debugcon,chardev=log: Property 'isa-debugcon.chardev' can't find value 'log'; \
+        did you mean 'logs'?
+        """),
+    Complaint(
+      "-device", "isa-debugcon,iobase=0x10000",
+      is: """
+        -device isa-debugcon,iobase=0x10000: Parameter 'iobase' expects uint32_t; 0x10000 is out of \
+        its range
         """),
     Complaint(
       "-device", "vfio-pci,=1",

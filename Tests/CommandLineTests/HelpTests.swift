@@ -34,6 +34,7 @@ import Testing
         Misc devices:
         name "intel-iommu", bus System, desc "Intel IOMMU (VT-d) DMA Remapping device"
         name "isa-debug-exit", bus ISA
+        name "isa-debugcon", bus ISA
         name "pvpanic", bus ISA
         name "vfio-pci", bus PCI, desc "VFIO-based PCI device assignment"
 

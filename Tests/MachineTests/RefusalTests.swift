@@ -77,7 +77,91 @@ import Testing
       arguments: ["-device", "vfio-pci,host=0000:81:00.0,addr=1f.0"],
       message: "PCI: slot 31 function 0 not available for vfio-pci, in use by ICH9-LPC,id=(null)",
       hint: "addr="),
+    Refusal(
+      rule: "a character device that another device has", arguments: twoConsoles,
+      message: "Property 'isa-debugcon.chardev' can't take value 'log', it's in use",
+      hint: "mux=on"),
   ]
+
+  private static let twoConsoles = [
+    "-chardev", "null,id=log", "-device", "isa-debugcon,chardev=log", "-device",
+    "isa-debugcon,iobase=0x402,chardev=log",
+  ]
+
+  @Test(
+    arguments: [
+      (["-device", "vfio-pci,host=0000:83:00.0"], "failed to setup container for group 14: "),
+      (iommufd + ["-device", "vfio-pci,host=0000:83:00.0,iommufd=i"], ""),
+    ], [8 << 20, 15 << 20])
+  func aLimitOfLockedMemoryIsToldInNumbers(
+    _ setting: (arguments: [String], prefix: String), limit: Int
+  ) throws {
+    try MainLoop.own {
+      let host = try Checkout.host(
+        "nvme-flr", replacing: [("name: nvme-flr", "name: nvme-flr\nmemlock: \(limit >> 20)M")])
+      let kernel = SimulatedKernel(host, report: { _ in })
+      let error = #expect(throws: MachineError.self) {
+        try SimulatedMachine(setting.arguments, on: kernel)
+      }
+      let lines = try #require(error?.lines)
+      #expect(
+        lines[0].hasPrefix(
+          "vfio 0000:83:00.0: \(setting.prefix)memory listener initialization failed: Region ")
+          && lines[0].hasSuffix("= -12 (Cannot allocate memory)"), "\(lines[0])")
+      #expect(
+        lines.dropFirst().elementsEqual([
+          "RLIMIT_MEMLOCK is \(limit) bytes, the guest needs 16777216 bytes.",
+          "Type 'ulimit -l 16384' before swiftvmm (root may raise the limit), or set "
+            + "LimitMEMLOCK=16384K in its systemd unit.",
+        ]))
+      #expect(kernel.openObjects == [])
+    }
+  }
+
+  @Test(arguments: [
+    ["-device", "vfio-pci,host=0000:83:00.0"],
+    iommufd + ["-device", "vfio-pci,host=0000:83:00.0,iommufd=i"],
+  ])
+  func aLimitOfJustTheGuestsMemoryIsEnough(_ arguments: [String]) throws {
+    try MainLoop.own {
+      let host = try Checkout.host(
+        "nvme-flr", replacing: [("name: nvme-flr", "name: nvme-flr\nmemlock: 16M")])
+      _ = try SimulatedMachine(arguments, on: SimulatedKernel(host, report: { _ in }))
+    }
+  }
+
+  @Test func twoContainersLockTheGuestsMemoryTwice() throws {
+    try MainLoop.own {
+      let host = try Checkout.host(
+        "separate-groups",
+        replacing: [("name: separate-groups", "name: separate-groups\nmemlock: 20M")])
+      let error = #expect(throws: MachineError.self) {
+        try SimulatedMachine(
+          Self.iommufd + [
+            "-object", "iommufd,id=j", "-device", "vfio-pci,host=0000:82:00.0,iommufd=i",
+            "-device", "vfio-pci,host=0000:82:00.1,iommufd=j",
+          ], on: SimulatedKernel(host, report: { _ in }))
+      }
+      #expect(
+        error?.lines.contains("RLIMIT_MEMLOCK is 20971520 bytes, the guest needs 33554432 bytes.")
+          == true)
+    }
+  }
+
+  @Test func aFunctionWhoseNodeAnotherProcessHasBoundIsNotBoundAgain() throws {
+    try MainLoop.own {
+      let kernel = SimulatedKernel(try Checkout.host("nvme-flr"), report: { _ in })
+      let arguments =
+        Self.iommufd + ["-device", "vfio-pci,host=0000:83:00.0,iommufd=i"]
+      let other = try SimulatedMachine(arguments, on: kernel)
+      let error = #expect(throws: MachineError.self) {
+        try SimulatedMachine(arguments, on: kernel)
+      }
+      #expect(error?.lines.first?.hasSuffix(": Invalid argument") == true)
+      #expect(error?.lines.last?.contains("open in another process") == true)
+      withExtendedLifetime(other) {}
+    }
+  }
 
   @Test(arguments: refusals)
   func aRefusalIsQEMUsSentenceAndTheNextStepAndLeavesNothing(_ refusal: Refusal) throws {

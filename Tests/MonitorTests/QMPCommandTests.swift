@@ -136,6 +136,16 @@ import Tracing
       .deviceDeleted(id: "f0"),
       #""event": "DEVICE_DELETED", "data": {"device": "f0", "path": "/machine/peripheral/f0"}"#
     ),
+    (
+      .deviceError(id: "f0", host: "0000:83:00.0", stopsMachine: true),
+      #""event": "SWIFTVMM_DEVICE_ERROR", "data": {"device": "f0", "path": "/machine/peripheral/f0", "#
+        + #""host": "0000:83:00.0", "action": "stop"}"#
+    ),
+    (
+      .deviceError(id: nil, host: "0000:83:00.0", stopsMachine: false),
+      #""event": "SWIFTVMM_DEVICE_ERROR", "data": {"path": "/machine/peripheral-anon", "#
+        + #""host": "0000:83:00.0", "action": "report"}"#
+    ),
     (.powerDown, #""event": "POWERDOWN""#),
     (
       .guestPanicked(action: "shutdown"),
@@ -154,6 +164,8 @@ import Tracing
     ),
     (.stopped, #""event": "STOP""#),
     (.resumed, #""event": "RESUME""#),
+    (.guestPanicPortShutdown, #""event": "GUEST_PVSHUTDOWN""#),
+    (.suspendedToDisk, #""event": "SUSPEND_DISK""#),
   ])
   func eventsHaveTheirTimeNameAndCause(_ event: MachineEvent, _ rest: String) {
     MainLoop.own {

@@ -23,8 +23,10 @@ struct TestDeviceHost {
   private let ioas: UInt32
 
   /// Opens the device and attaches it; with bus mastering on unless told otherwise.
-  init(_ backend: Backend = .iommufd, isMaster: Bool = true) throws {
-    host = try ContractHost("test-device")
+  init(
+    _ backend: Backend = .iommufd, isMaster: Bool = true, exportsDMABuffers: Bool = false
+  ) throws {
+    host = try ContractHost("test-device") { $0.exportsDMABuffers = exportsDMABuffers }
     self.backend = backend
     switch backend {
     case .iommufd:

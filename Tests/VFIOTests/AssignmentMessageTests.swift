@@ -15,7 +15,9 @@ import VFIO
     "err-not-viable": AssignmentError(
       "0000:81:00.0", .groupNotViable(group: 12, blockers: [blocker])),
     "err-not-viable-iommufd": AssignmentError(
-      "0000:81:00.0", .cannotBind(device: 21, iommufd: 20, .notPermitted, blockers: [blocker])),
+      "0000:81:00.0",
+      .cannotBind(
+        device: 21, iommufd: 20, .notPermitted, blockers: [blocker], users: [])),
     "err-not-bound": AssignmentError(
       "0000:82:00.0", .noVFIODirectory(path: folder, .noSuchFileOrDirectory, function: nvme)),
     "err-not-bound-legacy": AssignmentError(
@@ -63,6 +65,23 @@ import VFIO
       ])
   }
 
+  private static let users = [
+    NodeUser(process: 4711, command: "qemu-system-x86", node: "/dev/vfio/13"),
+    NodeUser(process: 4712, command: nil, node: "/dev/vfio/devices/vfio0"),
+  ]
+
+  private static func bind(
+    _ error: Errno, blockers: [GroupMember] = [], users: [NodeUser] = []
+  ) -> AssignmentError.Failure {
+    .cannotBind(device: 21, iommufd: 20, error, blockers: blockers, users: users)
+  }
+
+  private static func memory(_ need: LockedMemoryNeed) -> AssignmentError.Failure {
+    AssignmentError.Failure.memoryListener(
+      region: "ram", iova: 0, size: 1, address: 0, .noMemory, .iommufd
+    ).amid(need)
+  }
+
   /// Each failure that a user can end, with words that its hints must have.
   private static let hinted: [(AssignmentError.Failure, [String])] = [
     (.noSuchHostDevice(path: "/sys/x", .noSuchFileOrDirectory), ["lspci -D"]),
@@ -80,7 +99,11 @@ import VFIO
       .noVFIODirectory(path: "x", .noSuchFileOrDirectory, function: nvme),
       ["bound to the driver nvme", "unbind nvme"]
     ),
-    (.groupAlreadyOpen(path: "/dev/vfio/13"), ["Another process"]),
+    (.groupAlreadyOpen(path: "/dev/vfio/13", users: []), ["Another process"]),
+    (
+      .groupAlreadyOpen(path: "/dev/vfio/13", users: users),
+      ["Process 4711 (qemu-system-x86) has /dev/vfio/13 open", "Process 4712 has", "end that"]
+    ),
     (
       .groupNotViable(
         group: 12, blockers: [blocker, GroupMember(name: "0000:81:00.2", driver: "nvme")]),
@@ -89,21 +112,37 @@ import VFIO
     (.cannotOpenContainer(.noSuchFileOrDirectory), ["module vfio"]),
     (.noIOMMUType, ["vfio_iommu_type1"]),
     (.alreadyAttached, ["-device"]),
-    (.noDeviceDescriptor(group: 12, .invalidArgument), ["group 12"]),
+    (
+      .noDeviceDescriptor(
+        group: 12, .invalidArgument,
+        function: GroupMember(name: "0000:82:00.0", driver: "vfio-pci")), ["group 12"]
+    ),
+    (
+      .noDeviceDescriptor(
+        group: 12, .operationNotSupportedByDevice,
+        function: GroupMember(name: "0000:82:00.0", driver: "pci-stub")),
+      ["group 12", "bound to the driver pci-stub", "unbind pci-stub"]
+    ),
     (.cannotOpenDevice(path: "/dev/vfio/devices/vfio0", .permissionDenied), ["root"]),
     (.cannotOpenIOMMUFD(.noSuchFileOrDirectory), ["CONFIG_IOMMUFD", "iommufd="]),
     (.cannotOpenIOMMUFD(.permissionDenied), ["/dev/iommu"]),
-    (.cannotBind(device: 21, iommufd: 20, .resourceBusy, blockers: []), ["another process"]),
+    (bind(.resourceBusy), ["another process"]), (bind(.invalidArgument), ["another process"]),
+    (bind(.resourceBusy, users: users), ["Process 4711 (qemu-system-x86) has /dev/vfio/13 open"]),
+    (bind(.invalidArgument, users: users), ["Process 4711", "Process 4712"]),
+    (bind(.notPermitted, users: users), ["Process 4711", "Process 4712"]),
+    (bind(.notPermitted, blockers: [blocker], users: users), ["0000:81:00.1", "e1000e"]),
+    (bind(.notPermitted), ["same iommufd object"]), (bind(.badFileDescriptor), ["fd=", "20"]),
     (
-      .cannotBind(device: 21, iommufd: 20, .notPermitted, blockers: [blocker]),
-      ["0000:81:00.1", "e1000e"]
+      memory(LockedMemoryNeed(limit: 8 << 20, needed: 64 << 20)),
+      ["8388608 bytes", "67108864 bytes", "'ulimit -l 65536'", "LimitMEMLOCK=65536K"]
     ),
-    (.cannotBind(device: 21, iommufd: 20, .notPermitted, blockers: []), ["same iommufd object"]),
-    (.cannotBind(device: 21, iommufd: 20, .badFileDescriptor, blockers: []), ["fd=", "20"]),
+    (memory(LockedMemoryNeed(limit: 0, needed: 1025)), ["'ulimit -l 2'"]),
+    (memory(LockedMemoryNeed(limit: 0, needed: 1024)), ["'ulimit -l 1'"]),
     (
-      .memoryListener(
-        region: "ram", iova: 0, size: 1, address: 0, .noMemory, .iommufd), ["ulimit -l"]
+      memory(LockedMemoryNeed(limit: 64 << 20, needed: 64 << 20)),
+      ["67108864 bytes", "counts as well", "'ulimit -l unlimited'", "LimitMEMLOCK=infinity"]
     ),
+    (memory(LockedMemoryNeed(limit: nil, needed: 1)), ["RLIMIT_MEMLOCK does not limit"]),
   ]
 
   @Test(arguments: hinted.indices)
