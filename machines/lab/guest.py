@@ -5,6 +5,7 @@ line at a time, and lines are sent to it.
 """
 
 import dataclasses
+import glob
 import gzip
 import os
 import re
@@ -32,6 +33,8 @@ class GuestCase:
     machine: str = ""
     #: Added to the kernel's command line.
     append: str = ""
+    #: The value of -cpu. A guest that probes KVM in its turn hangs the emulated processor now and then.
+    cpu: str = "host,-svm"
     processors: int = 1
     #: How often the guest resets itself before it is told to quit.
     resets: int = 0
@@ -78,8 +81,7 @@ def arguments(case, name, program):
     """The command line of one of the programs."""
     kernel_words = f"console=ttyS0 no_timer_check panic=-1 quiet {case.append} guest={case.steps}"
     words = ["-machine", f"q35{case.machine}", "-accel", "kvm", "-m", "512M"]
-    # A guest that probes KVM in its turn hangs the emulated processor now and then.
-    words += ["-cpu", "host,-svm"]
+    words += ["-cpu", case.cpu]
     words += ["-smp", str(case.processors), "-nodefaults", "-display", "none", "-no-user-config"]
     words += ["-kernel", KERNEL, "-initrd", INITRD, "-append", kernel_words]
     words += ["-monitor", "none", "-serial", f"unix:/tmp/{name}.console,server=on,wait=off"]
@@ -179,6 +181,53 @@ def replug(case, monitor, console, lines):
     console.send("end")
 
 
+def converse(case, running, monitor, console_path, folder, lines):
+    """Leads a guest through its case to its power-off and adds what it says to `lines`."""
+    with Console(running, console_path, folder) as console:
+        if case.is_plugged:
+            replug(case, monitor, console, lines)
+        if case.resets:
+            for _ in range(case.resets):
+                console.expect("reboot", lines)
+                monitor.wait_for("RESET")
+            console.expect("up", lines)
+            monitor.execute("quit")
+        lines += console.said()
+    monitor.wait_for("SHUTDOWN")
+
+
+def keep_state(running, monitor, folder):
+    """Writes what KVM and the program know of a guest that hangs to FOLDER/NAME.state.
+
+    KVM's counters are taken twice, two seconds apart: what stands still shows what is missing.
+    """
+    running.deadline = time.monotonic() + 10
+    if running.process.poll() is not None:
+        return
+    with open(f"{folder}/{running.name}.state", "w") as state:
+        for _ in range(2):
+            for path in sorted(glob.glob(f"/sys/kernel/debug/kvm/{running.process.pid}-*/**",
+                                         recursive=True)):
+                if os.path.isfile(path):
+                    with open(path) as file:
+                        state.write(f"{path.split('/', 6)[-1]} {file.read().strip()}\n")
+            state.write("\n")
+            time.sleep(2)
+        for task in sorted(glob.glob(f"/proc/{running.process.pid}/task/*")):
+            for file in ("comm", "wchan", "syscall", "stack"):
+                try:
+                    with open(f"{task}/{file}") as text:
+                        state.write(f"{task} {file} {text.read().strip()}\n")
+                except OSError:
+                    pass
+        try:
+            for words in ("info cpus", "info registers -a", "info lapic 0", "info lapic 1", "info pic"):
+                answer = monitor.execute("human-monitor-command", **{"command-line": words})
+                state.write(f"{words}\n{answer}\n")
+        except Failure as failure:
+            state.write(f"{failure}\n")
+
+
 def run_guest(case, name, program, folder):
     """Runs one guest to its end and returns what it said, a list of lines."""
     make_initrd()
@@ -191,17 +240,11 @@ def run_guest(case, name, program, folder):
     try:
         with Program(name, command, folder, limit=case.limit) as running:
             with Monitor(running, paths[1], folder) as monitor:
-                with Console(running, paths[0], folder) as console:
-                    if case.is_plugged:
-                        replug(case, monitor, console, lines)
-                    if case.resets:
-                        for _ in range(case.resets):
-                            console.expect("reboot", lines)
-                            monitor.wait_for("RESET")
-                        console.expect("up", lines)
-                        monitor.execute("quit")
-                    lines += console.said()
-                monitor.wait_for("SHUTDOWN")
+                try:
+                    converse(case, running, monitor, paths[0], folder, lines)
+                except Failure:
+                    keep_state(running, monitor, folder)
+                    raise
             status = running.wait()
     finally:
         if os.path.exists(paths[2]):
