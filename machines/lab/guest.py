@@ -12,11 +12,14 @@ import re
 import socket
 import time
 
-from peer import PEER, Failure, Monitor, Program
+from peer import DEVICES, PEER, Failure, Monitor, Program, bind
 
-KERNEL = "/lab/input/kernel/bzImage"
-INITRD = "/tmp/guest.gz"
-APPLETS = """awk basename cat dd echo ip ls md5sum mkdir mount nproc poweroff readlink reboot sed sh
+#: Kernels of guests, and the folders of modules that their initrds load in the order of their names.
+KERNELS = {
+    "lab": ("/lab/input/kernel/bzImage", None),
+    "debian": ("/lab/debian/vmlinuz", "/lab/debian/modules"),
+}
+APPLETS = """awk basename cat cut dd echo insmod ip ls md5sum mkdir mount nproc poweroff readlink reboot sed sh
     stty tail tr true udhcpc usleep""".split()
 
 
@@ -27,6 +30,8 @@ class GuestCase:
     functions: list
     steps: str
     way: str = "iommufd"
+    #: The guest's kernel, one of KERNELS.
+    kernel: str = "lab"
     #: Added to each vfio-pci.
     properties: str = ""
     #: Added to -machine.
@@ -45,13 +50,20 @@ class GuestCase:
     #: Whether the function sits on a root port, is taken out and put back while the guest runs.
     is_plugged: bool = False
     #: Seconds that the guest may take.
-    limit: int = 120
+    limit: int = 300
 
 
-def make_initrd():
-    """Packs guest-init and busybox, once a boot."""
-    if os.path.exists(INITRD):
-        return
+def bind_group(function):
+    """Binds a function, and what shares its IOMMU group, to vfio-pci."""
+    for member in sorted(os.listdir(f"{DEVICES}/{function}/iommu_group/devices")):
+        bind(member, "vfio-pci")
+
+
+def initrd_of(kernel):
+    """The path of a kernel's initrd: guest-init, busybox and the kernel's modules, packed once a boot."""
+    path = f"/tmp/{kernel}.gz"
+    if os.path.exists(path):
+        return path
     with open("/bin/busybox", "rb") as file:
         busybox = file.read()
     with open("/lab/input/lab/guest-init", "rb") as file:
@@ -71,10 +83,16 @@ def make_initrd():
     for applet in APPLETS:
         add(f"bin/{applet}", 0o120777, b"busybox")
     add("init", 0o100755, init)
+    modules = KERNELS[kernel][1]
+    add("modules", 0o040755)
+    for module in sorted(os.listdir(modules)) if modules else []:
+        with open(f"{modules}/{module}", "rb") as file:
+            add(f"modules/{module}", 0o100644, file.read())
     add("TRAILER!!!", 0)
-    with open(INITRD + ".new", "wb") as file:
+    with open(path + ".new", "wb") as file:
         file.write(gzip.compress(archive, 1))
-    os.rename(INITRD + ".new", INITRD)
+    os.rename(path + ".new", path)
+    return path
 
 
 def arguments(case, name, program):
@@ -83,7 +101,8 @@ def arguments(case, name, program):
     words = ["-machine", f"q35{case.machine}", "-accel", "kvm", "-m", "512M"]
     words += ["-cpu", case.cpu]
     words += ["-smp", str(case.processors), "-nodefaults", "-display", "none", "-no-user-config"]
-    words += ["-kernel", KERNEL, "-initrd", INITRD, "-append", kernel_words]
+    words += ["-kernel", KERNELS[case.kernel][0], "-initrd", initrd_of(case.kernel)]
+    words += ["-append", kernel_words]
     words += ["-monitor", "none", "-serial", f"unix:/tmp/{name}.console,server=on,wait=off"]
     words += ["-qmp", f"unix:/tmp/{name}.qmp,server=on,wait=off"]
     backend = ""
@@ -211,7 +230,9 @@ def keep_state(running, monitor, folder):
                 if os.path.isfile(path):
                     with open(path) as file:
                         state.write(f"{path.split('/', 6)[-1]} {file.read().strip()}\n")
-            state.write("\n")
+            for path in ("/proc/timer_list", "/proc/interrupts", "/proc/uptime"):
+                with open(path) as file:
+                    state.write(f"{path}\n{file.read()}\n")
             time.sleep(2)
         for task in sorted(glob.glob(f"/proc/{running.process.pid}/task/*")):
             for file in ("comm", "wchan", "syscall", "stack"):
@@ -230,7 +251,6 @@ def keep_state(running, monitor, folder):
 
 def run_guest(case, name, program, folder):
     """Runs one guest to its end and returns what it said, a list of lines."""
-    make_initrd()
     paths = [f"/tmp/{name}.{kind}" for kind in ("console", "qmp", "log")]
     for path in paths:
         if os.path.exists(path):
@@ -275,6 +295,6 @@ def keep_resets(log, path):
             if "vfio_pci_hot_reset_has_dep_devices" in line or "vfio_pci_reset " in line:
                 inside = True
             elif "vfio_pci_write_config" in line and "@0x4," in line:
-                inside = inside and False
+                inside = False
             if inside:
                 kept.write(line)
