@@ -47,6 +47,8 @@ class GuestCase:
     compare_reset: bool = False
     #: Whether the guests are to say the same.
     is_compared: bool = True
+    #: Whether the functions' own drivers of this machine have to take them after each guest.
+    is_given_back: bool = False
     #: Whether the function sits on a root port, is taken out and put back while the guest runs.
     is_plugged: bool = False
     #: Seconds that the guest may take.
@@ -57,6 +59,24 @@ def bind_group(function):
     """Binds a function, and what shares its IOMMU group, to vfio-pci."""
     for member in sorted(os.listdir(f"{DEVICES}/{function}/iommu_group/devices")):
         bind(member, "vfio-pci")
+
+
+def complaints():
+    """What the kernel of this machine has said that no guest may make it say, a line each."""
+    found = []
+    kmsg = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        while True:
+            try:
+                line = os.read(kmsg, 8192).decode(errors="replace").split("\n")[0]
+            except BlockingIOError:
+                return found
+            except BrokenPipeError:
+                continue
+            if re.search(r"BUG|WARNING:|Oops|general protection|blocked for more than", line):
+                found.append(line)
+    finally:
+        os.close(kmsg)
 
 
 def initrd_of(kernel):
