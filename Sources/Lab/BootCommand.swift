@@ -66,7 +66,7 @@ package struct BootCommand: Equatable, Sendable {
     }
     // Emulated timers miss the kernel's test of its timer interrupt when the host is busy: it panics.
     let own = ["console=ttyS0", "panic=-1", "quiet", "no_timer_check"]
-    let words = own + machine.kernelWords
+    let words = own + Self.clockWords + machine.kernelWords
     arguments += [
       "-display", "none", "-no-reboot",
       "-kernel", "/lab/kernel/bzImage", "-initrd", "/lab/initramfs.gz",
@@ -83,6 +83,15 @@ package struct BootCommand: Equatable, Sendable {
       "virtserialport,chardev=output,name=output",
     ]
   }
+
+  /// What keeps the clocks of test guests right on a busy host.
+  ///
+  /// The emulated TSC is the host's own and steady, but the kernel measures its frequency, and watches
+  /// it, by an emulated timer that is late when the host is busy. `tsc=reliable` stops the watching.
+  /// A first measurement that is corrected after KVM has started is out of KVM's tolerance (250 ppm):
+  /// without TSC scaling KVM then takes each guest's TSC for standing at zero ("user requested TSC
+  /// rate below hardware speed"), and a guest's timers fire too late by the machine's whole uptime.
+  private static let clockWords = ["tsc=reliable", "kvm.tsc_tolerance_ppm=500000"]
 
   /// A 9p share of `/lab/NAME` with NAME as its tag.
   private static func share(_ name: String, _ options: String) -> [String] {

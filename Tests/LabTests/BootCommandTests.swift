@@ -66,7 +66,10 @@ import Testing
   @Test func kernelWordsOfTheMachineFollowTheLabs() throws {
     #expect(
       values(of: "append", in: try command().qemuArguments)
-        == ["console=ttyS0 panic=-1 quiet no_timer_check intel_iommu=on"])
+        == [
+          "console=ttyS0 panic=-1 quiet no_timer_check tsc=reliable kvm.tsc_tolerance_ppm=500000"
+            + " intel_iommu=on"
+        ])
   }
 
   @Test func onlyTheOutputShareIsWritable() throws {

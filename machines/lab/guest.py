@@ -5,17 +5,21 @@ line at a time, and lines are sent to it.
 """
 
 import dataclasses
+import glob
 import gzip
 import os
 import re
 import socket
 import time
 
-from peer import PEER, Failure, Monitor, Program
+from peer import DEVICES, PEER, Failure, Monitor, Program, bind
 
-KERNEL = "/lab/input/kernel/bzImage"
-INITRD = "/tmp/guest.gz"
-APPLETS = """awk basename cat dd echo ip ls md5sum mkdir mount nproc poweroff readlink reboot sed sh
+#: Kernels of guests, and the folders of modules that their initrds load in the order of their names.
+KERNELS = {
+    "lab": ("/lab/input/kernel/bzImage", None),
+    "debian": ("/lab/debian/vmlinuz", "/lab/debian/modules"),
+}
+APPLETS = """awk basename cat cut dd echo insmod ip ls md5sum mkdir mount nproc poweroff readlink reboot sed sh
     stty tail tr true udhcpc usleep""".split()
 
 
@@ -26,12 +30,16 @@ class GuestCase:
     functions: list
     steps: str
     way: str = "iommufd"
+    #: The guest's kernel, one of KERNELS.
+    kernel: str = "lab"
     #: Added to each vfio-pci.
     properties: str = ""
     #: Added to -machine.
     machine: str = ""
     #: Added to the kernel's command line.
     append: str = ""
+    #: The value of -cpu. A guest that probes KVM in its turn hangs the emulated processor now and then.
+    cpu: str = "host,-svm"
     processors: int = 1
     #: How often the guest resets itself before it is told to quit.
     resets: int = 0
@@ -39,16 +47,43 @@ class GuestCase:
     compare_reset: bool = False
     #: Whether the guests are to say the same.
     is_compared: bool = True
+    #: Whether the functions' own drivers of this machine have to take them after each guest.
+    is_given_back: bool = False
     #: Whether the function sits on a root port, is taken out and put back while the guest runs.
     is_plugged: bool = False
     #: Seconds that the guest may take.
-    limit: int = 120
+    limit: int = 300
 
 
-def make_initrd():
-    """Packs guest-init and busybox, once a boot."""
-    if os.path.exists(INITRD):
-        return
+def bind_group(function):
+    """Binds a function, and what shares its IOMMU group, to vfio-pci."""
+    for member in sorted(os.listdir(f"{DEVICES}/{function}/iommu_group/devices")):
+        bind(member, "vfio-pci")
+
+
+def complaints():
+    """What the kernel of this machine has said that no guest may make it say, a line each."""
+    found = []
+    kmsg = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        while True:
+            try:
+                line = os.read(kmsg, 8192).decode(errors="replace").split("\n")[0]
+            except BlockingIOError:
+                return found
+            except BrokenPipeError:
+                continue
+            if re.search(r"BUG|WARNING:|Oops|general protection|blocked for more than", line):
+                found.append(line)
+    finally:
+        os.close(kmsg)
+
+
+def initrd_of(kernel):
+    """The path of a kernel's initrd: guest-init, busybox and the kernel's modules, packed once a boot."""
+    path = f"/tmp/{kernel}.gz"
+    if os.path.exists(path):
+        return path
     with open("/bin/busybox", "rb") as file:
         busybox = file.read()
     with open("/lab/input/lab/guest-init", "rb") as file:
@@ -68,20 +103,26 @@ def make_initrd():
     for applet in APPLETS:
         add(f"bin/{applet}", 0o120777, b"busybox")
     add("init", 0o100755, init)
+    modules = KERNELS[kernel][1]
+    add("modules", 0o040755)
+    for module in sorted(os.listdir(modules)) if modules else []:
+        with open(f"{modules}/{module}", "rb") as file:
+            add(f"modules/{module}", 0o100644, file.read())
     add("TRAILER!!!", 0)
-    with open(INITRD + ".new", "wb") as file:
+    with open(path + ".new", "wb") as file:
         file.write(gzip.compress(archive, 1))
-    os.rename(INITRD + ".new", INITRD)
+    os.rename(path + ".new", path)
+    return path
 
 
 def arguments(case, name, program):
     """The command line of one of the programs."""
     kernel_words = f"console=ttyS0 no_timer_check panic=-1 quiet {case.append} guest={case.steps}"
     words = ["-machine", f"q35{case.machine}", "-accel", "kvm", "-m", "512M"]
-    # A guest that probes KVM in its turn hangs the emulated processor now and then.
-    words += ["-cpu", "host,-svm"]
+    words += ["-cpu", case.cpu]
     words += ["-smp", str(case.processors), "-nodefaults", "-display", "none", "-no-user-config"]
-    words += ["-kernel", KERNEL, "-initrd", INITRD, "-append", kernel_words]
+    words += ["-kernel", KERNELS[case.kernel][0], "-initrd", initrd_of(case.kernel)]
+    words += ["-append", kernel_words]
     words += ["-monitor", "none", "-serial", f"unix:/tmp/{name}.console,server=on,wait=off"]
     words += ["-qmp", f"unix:/tmp/{name}.qmp,server=on,wait=off"]
     backend = ""
@@ -154,7 +195,11 @@ class Console:
 
 
 def steady(line):
-    """A line without what may differ between two runs: of interrupts, only which functions had some."""
+    """A line without what may differ between two runs.
+
+    The data written to disks, and so its sum, is random; of interrupts it is which functions had some.
+    """
+    line = re.sub(r" md5 \w+", "", line)
     counts = re.findall(r"(\S+) \S+ (\d+);", line)
     if not line.startswith("interrupts: ok") or not counts:
         return line
@@ -179,9 +224,57 @@ def replug(case, monitor, console, lines):
     console.send("end")
 
 
+def converse(case, running, monitor, console_path, folder, lines):
+    """Leads a guest through its case to its power-off and adds what it says to `lines`."""
+    with Console(running, console_path, folder) as console:
+        if case.is_plugged:
+            replug(case, monitor, console, lines)
+        if case.resets:
+            for _ in range(case.resets):
+                console.expect("reboot", lines)
+                monitor.wait_for("RESET")
+            console.expect("up", lines)
+            monitor.execute("quit")
+        lines += console.said()
+    monitor.wait_for("SHUTDOWN")
+
+
+def keep_state(running, monitor, folder):
+    """Writes what KVM and the program know of a guest that hangs to FOLDER/NAME.state.
+
+    KVM's counters are taken twice, two seconds apart: what stands still shows what is missing.
+    """
+    running.deadline = time.monotonic() + 10
+    if running.process.poll() is not None:
+        return
+    with open(f"{folder}/{running.name}.state", "w") as state:
+        for _ in range(2):
+            for path in sorted(glob.glob(f"/sys/kernel/debug/kvm/{running.process.pid}-*/**",
+                                         recursive=True)):
+                if os.path.isfile(path):
+                    with open(path) as file:
+                        state.write(f"{path.split('/', 6)[-1]} {file.read().strip()}\n")
+            for path in ("/proc/timer_list", "/proc/interrupts", "/proc/uptime"):
+                with open(path) as file:
+                    state.write(f"{path}\n{file.read()}\n")
+            time.sleep(2)
+        for task in sorted(glob.glob(f"/proc/{running.process.pid}/task/*")):
+            for file in ("comm", "wchan", "syscall", "stack"):
+                try:
+                    with open(f"{task}/{file}") as text:
+                        state.write(f"{task} {file} {text.read().strip()}\n")
+                except OSError:
+                    pass
+        try:
+            for words in ("info cpus", "info registers -a", "info lapic 0", "info lapic 1", "info pic"):
+                answer = monitor.execute("human-monitor-command", **{"command-line": words})
+                state.write(f"{words}\n{answer}\n")
+        except Failure as failure:
+            state.write(f"{failure}\n")
+
+
 def run_guest(case, name, program, folder):
     """Runs one guest to its end and returns what it said, a list of lines."""
-    make_initrd()
     paths = [f"/tmp/{name}.{kind}" for kind in ("console", "qmp", "log")]
     for path in paths:
         if os.path.exists(path):
@@ -191,17 +284,11 @@ def run_guest(case, name, program, folder):
     try:
         with Program(name, command, folder, limit=case.limit) as running:
             with Monitor(running, paths[1], folder) as monitor:
-                with Console(running, paths[0], folder) as console:
-                    if case.is_plugged:
-                        replug(case, monitor, console, lines)
-                    if case.resets:
-                        for _ in range(case.resets):
-                            console.expect("reboot", lines)
-                            monitor.wait_for("RESET")
-                        console.expect("up", lines)
-                        monitor.execute("quit")
-                    lines += console.said()
-                monitor.wait_for("SHUTDOWN")
+                try:
+                    converse(case, running, monitor, paths[0], folder, lines)
+                except Failure:
+                    keep_state(running, monitor, folder)
+                    raise
             status = running.wait()
     finally:
         if os.path.exists(paths[2]):
@@ -232,6 +319,6 @@ def keep_resets(log, path):
             if "vfio_pci_hot_reset_has_dep_devices" in line or "vfio_pci_reset " in line:
                 inside = True
             elif "vfio_pci_write_config" in line and "@0x4," in line:
-                inside = inside and False
+                inside = False
             if inside:
                 kept.write(line)
