@@ -65,7 +65,7 @@ internal import VFIO
     let accelerator = try Self.makeAccelerator(
       configuration, on: kernel, events: events, flow: flow)
     let kvm = accelerator as? KVMAccelerator
-    hasGuestCode = kvm == nil || configuration.kernel != nil
+    hasGuestCode = kvm == nil || configuration.kernel != nil || configuration.firmware != nil
     guard hasGuestCode || configuration.startsPaused else { throw MachineError(.noGuestCode) }
 
     let wishes = WishBox()
@@ -76,6 +76,7 @@ internal import VFIO
       board = try Q35Board(
         ramSize: configuration.memorySize, ramOptions: GuestRAMOptions(configuration),
         accelerator: accelerator, on: kernel, requestReset: { wishes.ask(.reset) })
+      if let path = configuration.firmware { try board.addFirmware(path, on: kernel) }
     } catch {
       throw MachineError(.board(error))
     }
