@@ -93,7 +93,8 @@ let package = Package(
     program(
       "swiftvmm-benchmark",
       [
-        "CTwin", "CLinux", "HostKernel", "Hypervisor", "PCI", "SimulatedKernel", "Tracing", system,
+        "CTwin", "CLinux", "CommandLine", "EventLoop", "HostKernel", "Hypervisor", "Machine", "PCI",
+        "SimulatedKernel", "Tracing", system,
       ]),
 
     .target(

@@ -24,6 +24,8 @@ package final class Q35Board {
   /// The inputs of the interrupt controller.
   let lines: InterruptLines
   package let ramLayout: RAMLayout
+  /// The memory of `-bios`.
+  var firmware: HostMapping?
   /// What follows a reset of the board.
   private var resetters: [() -> Void] = []
   /// Sends a message-signalled interrupt of the board's own functions: address and data.

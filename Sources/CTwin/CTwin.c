@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include "CTwin.h"
 
 #include <inttypes.h>
@@ -72,4 +73,9 @@ uint64_t ctwin_time_format(const char *device, uint64_t calls) {
   uint64_t start = now();
   for (uint64_t value = 0; value < calls; value++) format(device, value);
   return now() - start;
+}
+
+size_t ctwin_allocated(void) {
+  struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
 }

@@ -150,6 +150,8 @@ extension CommandLineError {
       ("Bad logfile template: \(template)", "'%' is not supported by this version")
     case .onlyWithKernel(let option):
       ("\(option) only allowed with -kernel option", "add -kernel FILE")
+    case .firmwareWithKernel:
+      ("-bios is not supported together with -kernel", "a kernel starts without firmware here")
     case .processorModel(let error): (error.message, nil)
     case .tooManyProcessors(let count, let limit):
       (

@@ -104,6 +104,9 @@ package struct CommandLineError: Error, Sendable, Equatable {
     /// `option` makes sense with `-kernel` only.
     case onlyWithKernel(String)
 
+    /// `-bios` beside `-kernel`.
+    case firmwareWithKernel
+
     /// `-cpu` names a model or a feature that there is not.
     case processorModel(CPUModelError)
 

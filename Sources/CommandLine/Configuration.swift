@@ -33,8 +33,11 @@ package struct Configuration: Sendable, Equatable {
   /// `kernel-irqchip`: where the guest's interrupt controllers are.
   package var interruptController: InterruptControllerPlace = .kernel
 
-  /// `-kernel`, `-initrd` and `-append`; `nil` starts no guest code.
+  /// `-kernel`, `-initrd` and `-append`; `nil` starts no kernel.
   package var kernel: KernelConfiguration?
+
+  /// `-bios`: the image that the first CPU starts in; never with a kernel.
+  package var firmware: String?
 
   /// `-action`, `-no-reboot` and `-no-shutdown`.
   package var actions = RunActions()

@@ -22,6 +22,7 @@ struct ConfigurationBuilder {
   private var kernelFile: Use?
   private var initrd: Use?
   private var append: Use?
+  private var firmware: Use?
   private var logActions: [TraceAction] = []
   private var monitorIDs: Set<String> = []
   private var usesStandardIO = false
@@ -49,6 +50,7 @@ struct ConfigurationBuilder {
     case .kernel: kernelFile = use
     case .initrd: initrd = use
     case .append: append = use
+    case .firmware: firmware = use
     case .noReboot: configuration.actions.reboot = .shutdown
     case .noShutdown: configuration.actions.shutdown = .pause
     case .actions: try Self.apply(use, to: &configuration.actions, &configuration.warnings)
@@ -98,6 +100,8 @@ struct ConfigurationBuilder {
     configuration.trace.actions += logActions
     configuration.processors = try processors.topology(option: processorText)
     configuration.kernel = try settledKernel()
+    if let firmware, kernelFile != nil { throw error(firmware, .firmwareWithKernel) }
+    configuration.firmware = firmware?.value
     try settleDevices()
     settleTerminal()
     try settleMonitors()

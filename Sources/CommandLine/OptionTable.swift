@@ -4,7 +4,7 @@ internal import Hypervisor
 enum OptionAction: Sendable, Equatable {
   case help, version
   case enableKVM, processorModel, processors, memoryPath, preallocateMemory
-  case kernel, initrd, append, noReboot, noShutdown, actions
+  case kernel, initrd, append, firmware, noReboot, noShutdown, actions
   case machine, accelerator, memory, name, startPaused, pidFile
   case object, device
   case monitor, qmp, mon, escapeKey, qtest, serial, characterDevice, noGraphics, noDefaults
@@ -117,6 +117,9 @@ extension OptionDescription {
     OptionDescription(
       "append", value: "TEXT", section: .boot, "command line of the kernel", action: .append),
     OptionDescription(
+      "bios", value: "FILE", section: .boot,
+      "start in this image, which ends at 4 GiB, in place of a kernel", action: .firmware),
+    OptionDescription(
       "no-reboot", section: .boot, "end when the guest resets itself", action: .noReboot),
     OptionDescription(
       "no-shutdown", section: .boot, "stop instead of ending when the guest powers off",
@@ -210,7 +213,7 @@ extension OptionDescription {
   /// The options of QEMU that are not supported.
   static let unsupported = Set(
     """
-    L acpitable add-fd audio audiodev bios blockdev boot cdrom compat daemonize debugcon \
+    L acpitable add-fd audio audiodev blockdev boot cdrom compat daemonize debugcon \
     dfilter drive dtb dump-vmstate enable-sync-profile fda fdb fsdev full-screen fw_cfg gdb \
     global hda hdb hdc hdd icount incoming iscsi jitdump k loadvm mtdblock netdev \
     no-fd-bootchk numa only-migratable option-rom overcommit parallel perfmap pflash plugin \

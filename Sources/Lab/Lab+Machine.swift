@@ -21,6 +21,8 @@ extension Lab {
     if !machine.served.isEmpty { boot.server = try server(for: request) }
     boot.inputs = programs.map { .init(path: $0.path, name: "bin/\($0.name)") }
     boot.inputs.append(.init(path: "\(checkout.path)/Tests/Traces", name: "traces"))
+    let payloads = "\(checkout.path)/.build/guests/payloads"
+    if Files.exists(payloads) { boot.inputs.append(.init(path: payloads, name: "payloads")) }
     if let runtime = try swiftRuntime() {
       boot.inputs.append(.init(path: runtime, name: "swift"))
       session.environment.append((name: "LD_LIBRARY_PATH", value: "/lab/input/swift"))
@@ -98,7 +100,7 @@ extension Lab {
     }
     let script = "\(checkout.path)/machines/describe-host"
     programs.append(.init(path: script, name: Files.name(of: script)))
-    let own = ["swiftvmm", "swiftvmm-trace", "swiftvmm-contract"]
+    let own = ["swiftvmm", "swiftvmm-trace", "swiftvmm-contract", "swiftvmm-benchmark"]
     for name in own where !programs.contains(where: { $0.name == name }) {
       if let path = checkout.builtProgram(name) { programs.append(.init(path: path, name: name)) }
     }

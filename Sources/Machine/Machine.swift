@@ -81,7 +81,7 @@ package import VirtualIOMMU
     let accelerator = try Self.makeAccelerator(
       configuration, on: kernel, events: events, flow: flow)
     let kvm = accelerator as? KVMAccelerator
-    hasGuestCode = kvm == nil || configuration.kernel != nil
+    hasGuestCode = kvm == nil || configuration.kernel != nil || configuration.firmware != nil
     guard hasGuestCode || configuration.startsPaused else { throw MachineError(.noGuestCode) }
 
     let wishes = WishBox()
@@ -92,6 +92,7 @@ package import VirtualIOMMU
       board = try Q35Board(
         ramSize: configuration.memorySize, ramOptions: GuestRAMOptions(configuration),
         accelerator: accelerator, on: kernel, requestReset: { wishes.ask(.reset) })
+      if let path = configuration.firmware { try board.addFirmware(path, on: kernel) }
     } catch {
       throw MachineError(.board(error))
     }

@@ -65,8 +65,8 @@ package struct MachineError: Error {
     case .noGuestCode:
       [
         "this machine has no firmware and no kernel to run",
-        "Give it a kernel with -kernel FILE, start it with -S to build, inspect and reset it, or use "
-          + "-accel qtest to drive it from a test.",
+        "Give it a kernel with -kernel FILE or an image with -bios FILE, start it with -S to build, "
+          + "inspect and reset it, or use -accel qtest to drive it from a test.",
       ]
     }
   }

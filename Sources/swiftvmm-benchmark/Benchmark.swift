@@ -5,7 +5,8 @@ internal import Tracing
 /// Measures trace points against their twin in C and prints rows of a Markdown table.
 ///
 /// Called by `machines/benchmark`; with a host description as argument it measures the simulated host,
-/// with `exits` it measures exits of a guest under KVM. Rounds of both sides alternate and the fastest
+/// with `exits` it measures exits of a guest under KVM, with `starts COUNT STATUS WORD...` it starts as
+/// many guests with swiftvmm's words, all of which have to end with the status. Rounds of both sides alternate and the fastest
 /// round of each counts, so that other work on the machine disturbs the ratio least.
 @main struct Benchmark {
   private static let device = "0000:81:00.0"
@@ -25,9 +26,12 @@ internal import Tracing
   }
 
   static func main() throws {
-    if CommandLine.arguments == [CommandLine.arguments[0], "exits"] { return try measureExits() }
-    if CommandLine.arguments.count == 2 {
-      let benchmark = try SimulatorBenchmark(template: CommandLine.arguments[1])
+    if Swift.CommandLine.arguments == [Swift.CommandLine.arguments[0], "exits"] { return try measureExits() }
+    if Swift.CommandLine.arguments.count > 4, Swift.CommandLine.arguments[1] == "starts" {
+      return measureStarts(Array(Swift.CommandLine.arguments.dropFirst(2)))
+    }
+    if Swift.CommandLine.arguments.count == 2 {
+      let benchmark = try SimulatorBenchmark(template: Swift.CommandLine.arguments[1])
       let calls = try benchmark.callsPerSecond(rounds: 50)
       print(
         "| simulated host, \(SimulatorBenchmark.functionCount) functions in use, calls |"
@@ -69,6 +73,22 @@ internal import Tracing
     row(
       "trace point, on, line formatted and dropped", enabled.nanoseconds - empty.nanoseconds,
       "snprintf of the same line in C", formatTwin.nanoseconds - emptyTwin.nanoseconds)
+  }
+
+  /// Starts guests: how many, the status that each ends with, and swiftvmm's words.
+  private static func measureStarts(_ words: [String]) {
+    do {
+      guard let count = Int(words[0]), count > 0, let status = Int32(words[1]) else {
+        throw StartBenchmark.Failure("starts COUNT STATUS WORD...")
+      }
+      try StartBenchmark(words: Array(words.dropFirst(2)), count: count, status: status).run()
+    } catch let error as StartBenchmark.Failure {
+      print("swiftvmm-benchmark: \(error.message)")
+      exit(1)
+    } catch {
+      print("swiftvmm-benchmark: \(error)")
+      exit(1)
+    }
   }
 
   /// Exits per second of processor time, and their ratio to those of a bare loop around `KVM_RUN`.

@@ -88,6 +88,7 @@ import Testing
     #expect(kernel.path == "bzImage")
     #expect(kernel.initrd == "i.gz")
     #expect(kernel.commandLine == "console=ttyS0")
+    #expect(try configuration("-bios", "image").firmware == "image")
   }
 
   @Test func interruptControllersAreWhereTheLastOptionPutsThem() throws {

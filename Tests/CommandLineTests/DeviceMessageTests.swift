@@ -141,8 +141,8 @@ import Testing
     Complaint(
       "-device", "isa-debugcon,iobase=0x10000",
       is: """
-        -device isa-debugcon,iobase=0x10000: Parameter 'iobase' expects uint32_t; 0x10000 is out of \
-        its range
+        -device isa-debugcon,iobase=0x10000: Parameter 'iobase' expects uint32_t; 0x10000 is out \
+        of its range
         """),
     Complaint(
       "-device", "vfio-pci,=1",

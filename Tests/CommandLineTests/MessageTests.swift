@@ -35,9 +35,15 @@ import Testing
         -device=x: invalid option; did you mean '-device'?
         """),
     Complaint(
-      "-bios", "b",
+      "-drive", "b",
       is: """
-        -bios: this option of QEMU is not supported by this version; see -help
+        -drive: this option of QEMU is not supported by this version; see -help
+        """),
+    Complaint(
+      "-kernel", "k", "-bios", "b",
+      is: """
+        -bios b: -bios is not supported together with -kernel; a kernel starts without firmware \
+        here
         """),
     Complaint(
       "-m",

@@ -91,7 +91,13 @@ struct Report {
 
   private static func end(_ status: UInt32) -> Never {
     out32(0xF4, status)
-    // Without the debug exit device the machine stays here.
+    // Without the debug exit device the machine is turned off, by a Q35's power management.
+    let bridge = PCIFunction(bus: 0, device: 31, function: 0)
+    if bridge.identity == 0x2918_8086 {
+      bridge.write32(0x40, 0x600)
+      bridge.write8(0x44, 0x80)
+      out16(0x604, 0x2000)
+    }
     while true {
       forbidInterrupts()
       halt()

@@ -65,14 +65,24 @@ struct Driver {
 
   /// Has the function raise an interrupt, by a message vector where it has several.
   func raise(_ vector: UInt32) {
+    prepare()
+    trigger(vector)
+  }
+
+  /// What has to be before `trigger`.
+  func prepare() {
+    guard kind == .e1000e else { return }
+    // Messages of a vector keep 128 microseconds apart, and one that was sent masks its cause.
+    Interrupts.settle()
+    store32(base + 0xD0, 0x1F << 20)
+  }
+
+  /// The one write that raises.
+  func trigger(_ vector: UInt32) {
     switch kind {
     case .testDevice: store32(base + 0x28, vector)
     case .edu: store32(base + 0x60, 1)
-    case .e1000e:
-      // Messages of a vector keep 128 microseconds apart, and one that was sent masks its cause.
-      Interrupts.settle()
-      store32(base + 0xD0, 0x1F << 20)
-      store32(base + 0xC8, 1 << (20 + vector))
+    case .e1000e: store32(base + 0xC8, 1 << (20 + vector))
     }
   }
 

@@ -24,6 +24,9 @@ func measureExits() {
   if let function = Parameters.function ?? Bus.functions.last(where: { Driver($0) != nil }) {
     function.describe()
     measure("function-config") { _ = function.read32(0) }
+    if PCIFunction.window != 0 {
+      measure("function-window") { _ = function.read32(0, by: .window) }
+    }
     if let driver = Driver(function) {
       function.command(set: PCIFunction.Command.memory)
       let register = driver.base + (driver.kind == .testDevice ? 0x10 : driver.kind == .edu ? 4 : 8)

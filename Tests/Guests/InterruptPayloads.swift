@@ -151,7 +151,7 @@ private func checkTableMasks(
   for _ in 0..<3 { driver.raise(last) }
   Interrupts.settle()
   Report.check(Interrupts.count(first + last), is: 0, "a masked entry sends nothing")
-  Report.check(table.isPending(last), "its bit pends")
+  Report.check(Interrupts.wait { table.isPending(last) }, "its bit pends")
   table.mask(last, false)
   Report.check(Interrupts.wait { Interrupts.count(first + last) >= 1 }, "it comes when unmasked")
   Interrupts.settle()

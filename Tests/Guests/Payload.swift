@@ -10,6 +10,9 @@ enum Payload: UInt32 {
   case flr
   case exits
   case fuzz
+  case sweep
+  case latency
+  case use
 
   func run() {
     switch self {
@@ -23,6 +26,9 @@ enum Payload: UInt32 {
     case .flr: checkFunctionReset()
     case .exits: measureExits()
     case .fuzz: writeNonsense()
+    case .sweep: sweepFunctions()
+    case .latency: measureLatency()
+    case .use: useFunctions()
     }
   }
 }

@@ -21,6 +21,9 @@ uint64_t ctwin_time_format(const char *device, uint64_t calls);
 /* Writes the line that ctwin_time_format formats for a value; gives its length as snprintf(3). */
 int ctwin_format(char *line, size_t size, const char *device, uint64_t value);
 
+/* Bytes that allocations of this process hold. */
+size_t ctwin_allocated(void);
+
 /* Nanoseconds that the calling thread has had a processor: what others do meanwhile does not count. */
 uint64_t ctwin_thread_time(void);
 
