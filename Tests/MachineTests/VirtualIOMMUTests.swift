@@ -173,10 +173,11 @@ import VirtualIOMMU
   private static func kernel() throws -> String {
     var words: [UInt32] = [0x1bad_b002, 1 << 16, 0, 0x10_0000, 0x10_0000, 0, 0, 0x10_0020]
     words[2] = 0 &- words[0] &- words[1]
-    let bytes =
-      words.flatMap { word in
-        (0..<4).map { (index: UInt32) in UInt8(truncatingIfNeeded: word >> (8 * index)) }
-      } + [0xf4]
+    var bytes: [UInt8] = []
+    for word in words {
+      for shift: UInt32 in [0, 8, 16, 24] { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
+    }
+    bytes.append(0xf4)
     let path = "/tmp/swiftvmm-viommu-\(getpid()).bin"
     guard let file = unsafe fopen(path, "w") else { throw Unexpected() }
     let count = unsafe fwrite(bytes, 1, bytes.count, file)
