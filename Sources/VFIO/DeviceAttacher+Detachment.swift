@@ -10,6 +10,7 @@ extension DeviceAttacher {
   package func detach(_ device: VFIODevice) {
     guard let index = devices.firstIndex(where: { $0.device === device }) else { return }
     let attached = devices.remove(at: index)
+    device.space = nil
     switch device.attachment {
     case .group(let group):
       tracer.emit(.vfioDeviceDetach, [.text(device.name), .number(group.number)])

@@ -189,7 +189,7 @@ package final class DeviceAttacher {
         path: path, descriptor: descriptor, attachment: .iommufd(object, deviceID: id),
         info: info)
       device.hardwareInfo = try? object.hardwareInfo(device: id)
-      device.ioas = container.space.ioas
+      device.space = container.space
       devices.append(AttachedDevice(device: device, table: (container.space, container.table)))
       return device
     } catch {

@@ -9,6 +9,9 @@ package final class IOMMUFDContainer: DMAContainer {
   /// Newest first.
   var pageTables: [PageTable] = []
 
+  /// More than one device or PASID is attached.
+  var isShared: Bool { pageTables.map(\.users).reduce(0, +) > 1 }
+
   struct PageTable {
     let id: UInt32
     /// How many devices and PASIDs are attached.

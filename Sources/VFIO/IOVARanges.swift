@@ -54,19 +54,60 @@ extension IOMMUFDObject {
       return (Int(argument.num_iovas), argument.out_iova_alignment, failure == nil)
     }
   }
+
+  /// Asks what an address space would have to give with one device alone: one that is made for the
+  /// question, with a page table for the device that nothing is attached to.
+  ///
+  /// Without a trace, as QEMU has no such question.
+  fileprivate func iovaRanges(ofDevice device: UInt32) throws(Errno) -> IOVARanges {
+    var space = iommu_ioas_alloc()
+    space.size = UInt32(MemoryLayout<iommu_ioas_alloc>.size)
+    try control(IOMMU_IOAS_ALLOC, &space)
+    defer { destroy(space.out_ioas_id) }
+    var table = iommu_hwpt_alloc()
+    table.size = UInt32(MemoryLayout<iommu_hwpt_alloc>.size)
+    table.dev_id = device
+    table.pt_id = space.out_ioas_id
+    try control(IOMMU_HWPT_ALLOC, &table)
+    defer { destroy(table.out_hwpt_id) }
+    return try iovaRanges(ioas: space.out_ioas_id)
+  }
+
+  private func destroy(_ id: UInt32) {
+    var argument = iommu_destroy()
+    argument.size = UInt32(MemoryLayout<iommu_destroy>.size)
+    argument.id = id
+    try? control(IOMMU_DESTROY, &argument)
+  }
 }
 
 extension VFIODevice {
   /// Asks for the addresses that the device's address space has to give
   /// (`IOMMU_IOAS_IOVA_RANGES`, `VFIO_IOMMU_GET_INFO`). Throws `ENXIO` for a device that is in none.
+  ///
+  /// An address space that is shared ends where its narrowest IOMMU does. Then the end and the
+  /// alignment are found for this device alone, so that they do not depend on who came first.
   package func iovaRanges() throws(Errno) -> IOVARanges {
     switch attachment {
     case .group(let group):
       guard let container = group.container else { throw .noSuchAddressOrDevice }
       return try container.iovaRanges()
-    case .iommufd(let object, _):
-      guard let ioas else { throw .noSuchAddressOrDevice }
-      return try object.iovaRanges(ioas: ioas)
+    case .iommufd(let object, let id):
+      guard let space else { throw .noSuchAddressOrDevice }
+      let shared = try object.iovaRanges(ioas: space.ioas)
+      guard space.isShared, let own = try? object.iovaRanges(ofDevice: id) else { return shared }
+      return shared.extended(to: own)
     }
+  }
+}
+
+extension IOVARanges {
+  /// The same up to the end of others, which reach as far or farther.
+  fileprivate func extended(to others: IOVARanges) -> IOVARanges {
+    var ranges = ranges
+    if let end = others.ranges.last?.upperBound, let last = ranges.last, last.upperBound < end {
+      ranges[ranges.count - 1] = last.lowerBound...end
+    }
+    return IOVARanges(ranges: ranges, alignment: others.alignment)
   }
 }

@@ -22,7 +22,7 @@ package final class VFIODevice {
   /// Set at attach for iommufd devices.
   package internal(set) var hardwareInfo: HardwareInfo?
   /// The I/O address space that the device is attached to; nil for a device of a group.
-  var ioas: UInt32?
+  var space: IOMMUFDContainer?
 
   /// How the function came to this process.
   package enum DeviceAttachment {

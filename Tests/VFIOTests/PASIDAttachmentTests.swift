@@ -22,9 +22,9 @@ import Tracing
     let attacher: DeviceAttacher
     let object: IOMMUFDObject
 
-    init(faults: [Fault] = []) throws {
+    init(host: String = "pasid", faults: [Fault] = []) throws {
       let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
-      simulated = SimulatedKernel(try HostDescription(contentsOf: "\(root)/machines/pasid.yaml"))
+      simulated = SimulatedKernel(try HostDescription(contentsOf: "\(root)/machines/\(host).yaml"))
       kernel = FaultInjectingKernel(simulated, faults: faults)
       tracer = Tracer(to: trace)
       attacher = DeviceAttacher(kernel: kernel, tracer: tracer, host: EmptyMachine())
@@ -117,7 +117,7 @@ import Tracing
   @Test func `A PASID moves to another table and back`() throws {
     let bench = try Bench()
     let device = try bench.attach(6)
-    let ioas = try #require(device.ioas)
+    let ioas = try #require(device.space).ioas
     guard case .iommufd(_, let id) = device.attachment else { return }
     let other = try bench.object.allocateHWPT(
       device: id, parent: ioas, flags: UInt32(IOMMU_HWPT_ALLOC_PASID))
@@ -144,7 +144,7 @@ import Tracing
     #expect(bench.cause { try attacher.attach(pasid: .max, of: device) } == .beyondWidth(16))
     #expect(bench.cause { try attacher.attach(pasid: 5, of: plain) } == .deviceHasNone)
     #expect(bench.cause { try attacher.attach(pasid: 5, of: device, to: 99) } == .noSuchTable)
-    let ioas = try #require(device.ioas)
+    let ioas = try #require(device.space).ioas
     #expect(bench.cause { try attacher.attach(pasid: 5, of: device, to: ioas) } == .incompatible)
     #expect(bench.simulated.openObjects == held)
     #expect(attacher.attachedPASIDs(of: device).isEmpty)
@@ -264,6 +264,27 @@ import Tracing
     #expect(throws: Errno.self) { try device.iovaRanges() }
   }
 
+  /// 83:00.0 is behind an IOMMU of 48 bits, 89:00.0 behind one of 39.
+  @Test(arguments: [["0000:83:00.0", "0000:89:00.0"], ["0000:89:00.0", "0000:83:00.0"]])
+  func `A device's addresses end where its own IOMMU does, whoever came first`(
+    names: [String]
+  ) throws {
+    let bench = try Bench(host: "contract")
+    let devices = try names.map {
+      try bench.attacher.attach(HostDevicePath(pciAddress: $0), to: bench.object)
+    }
+    let space = try #require(devices[0].space)
+    #expect(devices[1].space === space)
+    #expect(try bench.object.iovaRanges(ioas: space.ioas).ranges.last?.upperBound == 0x7f_ffff_ffff)
+    let held = bench.simulated.openObjects
+    for device in devices {
+      let ranges = try device.iovaRanges().ranges
+      let end: UInt64 = device.name == "0000:89:00.0" ? 0x7f_ffff_ffff : 0xffff_ffff_ffff
+      #expect(ranges == [0...0xfedf_ffff, 0xfef0_0000...end])
+    }
+    #expect(bench.simulated.openObjects == held)
+  }
+
   @Test func `A count of addresses that nobody has room for is an error`() throws {
     let kernel = ScriptedVFIO([
       { bytes in
@@ -272,7 +293,8 @@ import Tracing
       }
     ])
     let device = try kernel.makeDevice()
-    device.ioas = 2
+    guard case .iommufd(let object, _) = device.attachment else { return }
+    device.space = IOMMUFDContainer(object: object, ioas: 2)
     #expect(throws: Errno.messageTooLong) { try device.iovaRanges() }
     #expect(kernel.calls.count == 1)
   }
