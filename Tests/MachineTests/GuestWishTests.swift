@@ -46,6 +46,8 @@ import Testing
       default: follows = []
       }
       #expect(witness.events == saying.told + follows)
+      // The main loop was told to end; others run it after this.
+      if !isHeld, follows != [] { #expect(MainLoop.run() == 0) }
     }
   }
 
@@ -65,6 +67,7 @@ import Testing
       if told.isEmpty { machine.machine.writePort(0xcf9, size: 1, value: 6) }
       while witness.events.isEmpty { MainLoop.turn() }
       #expect(witness.events == (told.isEmpty ? [.reset(.guestReset)] : told))
+      if !told.isEmpty { #expect(MainLoop.run() == 0) }
     }
   }
 
