@@ -2,6 +2,7 @@ import EventLoop
 import Machine
 import SimulatedKernel
 import Testing
+import Tracing
 
 /// The vIOMMU's registers as a guest reaches them in a whole machine.
 @Suite struct RemappingUnitTests {
