@@ -76,7 +76,7 @@ let package = Package(
     room(
       "Monitor",
       [
-        "CJSON", "Tracing", "EventLoop", "VirtualIOMMU", "Board", "CommandLine", "Machine", system,
+        "CJSON", "Tracing", "PCI", "EventLoop", "VirtualIOMMU", "Board", "CommandLine", "Machine", system,
       ]),
     room("TraceComparison"),
     room("Lab"),
@@ -141,8 +141,8 @@ let package = Package(
     tests(
       "MonitorTests",
       [
-        "Monitor", "Board", "CommandLine", "EventLoop", "HostKernel", "Machine", "Tracing",
-        "VirtualIOMMU", "TestSupport",
+        "Monitor", "Board", "CommandLine", "EventLoop", "HostKernel", "Machine", "PCI",
+        "Tracing", "VirtualIOMMU", "TestSupport",
       ]),
     tests("TraceComparisonTests", ["TraceComparison", "TestSupport"]),
     tests("LabTests", ["Lab"]),

@@ -143,6 +143,13 @@ package final class PCIBus {
     occupants.compactMap { occupant in occupant.function.map { (occupant.place, $0) } }
   }
 
+  /// The functions that a guest can find, with their ids, in their order on the bus.
+  package var visible: [(place: PCISlot, id: String?, function: any PCIFunction)] {
+    occupants.sorted { $0.place.devfn < $1.place.devfn }.compactMap { occupant in
+      functions[Int(occupant.place.devfn)].map { (occupant.place, occupant.id, $0) }
+    }
+  }
+
   /// The taken places that have a function, in their order on the bus.
   var occupiedPlaces: [PCISlot] {
     occupants.filter { $0.function != nil }.map(\.place).sorted { $0.devfn < $1.devfn }

@@ -66,6 +66,13 @@ package final class RootPort: PCIBridge {
     return image.read(offset: offset, length: length)
   }
 
+  package var barRegions: [FunctionRegion] {
+    [
+      FunctionRegion(
+        index: 0, kind: .memory32, size: RootPortLayout.barSize, address: registerAddress)
+    ]
+  }
+
   package func writeConfig(offset: Int, length: Int, value: UInt32) {
     let wasInReset = header.isSecondaryInReset
     image.write(offset: offset, length: length, value: value)
@@ -99,16 +106,22 @@ package final class RootPort: PCIBridge {
   private func forward() {
     header = BridgeHeader(in: image)
     let isOpen = secondaryBus.isPowered
-    let address = UInt64(image.read(offset: 0x10, length: 4))
-    let isBARPlaced =
-      image.byte(at: 0x04) & 2 != 0 && address != 0
-      && address + (RootPortLayout.barSize - 1) < 0xffff_ffff
+    let address = registerAddress
     host.ports.setWindows(windows.ports, isOpen ? header.ports.map { [$0] } ?? [] : [])
     host.memory.update {
       host.memory.setWindows(windows.memory, isOpen ? header.memory : [])
-      if isBARPlaced { host.memory.move(bar, to: address) }
-      host.memory.setEnabled(bar, isBARPlaced)
+      if let address { host.memory.move(bar, to: address) }
+      host.memory.setEnabled(bar, address != nil)
     }
+  }
+
+  /// Where the BAR is; nil while decoding is off or there is no address.
+  private var registerAddress: UInt64? {
+    let address = UInt64(image.read(offset: 0x10, length: 4))
+    let isPlaced =
+      image.byte(at: 0x04) & 2 != 0 && address != 0
+      && address + (RootPortLayout.barSize - 1) < 0xffff_ffff
+    return isPlaced ? address : nil
   }
 
   /// The link's width and speed as the function at its other end has them.

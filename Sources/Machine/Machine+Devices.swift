@@ -65,11 +65,10 @@ extension Machine {
     }
     if let warning = bus.warning(for: "vfio-pci", at: slot) { diagnostics.warning(warning) }
     do throws(MachineError.Cause) {
-      let neighbours = addressSpacesOfFunctions()
       let place = GuestPlace(slot: slot, on: bus, router: board.interrupts)
       let function = try realize(device, at: place)
       let facts: DeviceFacts?
-      do throws(ResolutionError) { facts = try introduce(function, amid: neighbours) } catch {
+      do throws(ResolutionError) { facts = try introduce(function) } catch {
         function.leaveGuest()
         attacher.detach(function.device)
         throw .viommu(error, iommu: iommu?.option)
@@ -205,7 +204,7 @@ struct AssignedFunction {
   let place: GuestPlace
   let function: PassthroughFunction
   /// What the host tells of it; nil in a machine without a vIOMMU.
-  var facts: DeviceFacts?
+  let facts: DeviceFacts?
 }
 
 extension PCISlot {

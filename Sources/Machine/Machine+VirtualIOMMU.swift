@@ -35,23 +35,12 @@ extension Machine {
 
   // MARK: - Devices
 
-  /// What the host tells of the address spaces of the functions there are, before another one comes.
-  func addressSpacesOfFunctions() -> [(facts: DeviceFacts, told: [ClosedRange<UInt64>])] {
-    guard iommu != nil else { return [] }
-    return functions.compactMap { assigned in
-      assigned.facts.map { ($0, assigned.function.hardwareFacts.iovaRanges) }
-    }
-  }
-
   /// Lets the vIOMMU know of a function that was just made, and the function of its PASIDs. Throws when
   /// they cannot live together, with nothing changed. Events: `viommu_device_facts`,
   /// `viommu_decision` and `viommu_function_pasid`, or `viommu_refused`.
-  func introduce(
-    _ function: PassthroughFunction,
-    amid neighbours: [(facts: DeviceFacts, told: [ClosedRange<UInt64>])]
-  ) throws(ResolutionError) -> DeviceFacts? {
+  func introduce(_ function: PassthroughFunction) throws(ResolutionError) -> DeviceFacts? {
     guard var iommu else { return nil }
-    let facts = function.hardwareFacts.separated(from: neighbours)
+    let facts = function.hardwareFacts
     trace(facts)
     let before = iommu.resolution
     do throws(ResolutionError) { try iommu.add(facts) } catch {
@@ -97,17 +86,6 @@ extension Machine {
     tracer.emit(.viommuRemoved, [.text(name)])
     shownPASIDs[name] = nil
     iommu.remove(name)
-    // With a narrow device gone, more can be told of those that were only known not to be narrower.
-    for index in functions.indices where functions[index].facts?.iovaRanges == [] {
-      let others = functions.compactMap { assigned in
-        assigned.facts.flatMap { facts in
-          facts.iovaRanges.isEmpty
-            ? nil : (facts: facts, told: assigned.function.hardwareFacts.iovaRanges)
-        }
-      }
-      let facts = functions[index].function.hardwareFacts.separated(from: others)
-      if (try? iommu.add(facts)) != nil { functions[index].facts = facts }
-    }
     self.iommu = iommu
     trace(iommu.resolution, after: before)
     applyCapabilities()

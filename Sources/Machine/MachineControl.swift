@@ -104,6 +104,9 @@ package struct CharacterDeviceStatus: Sendable, Equatable {
   /// user when the device cannot go, or `unknownDevice` for an id that no device has.
   func removeDevice(_ id: String) throws(MachineRefusal)
 
+  /// The functions that the guest finds on its root bus, in their order there.
+  var pciDevices: [PCIDeviceStatus] { get }
+
   /// What the vIOMMU can do and who limited it; nil in a machine without one.
   var capabilityReport: CapabilityReport? { get }
 

@@ -57,6 +57,9 @@ extension HMPCommand {
         context.control.characterDevices.map { "\($0.label): filename=\($0.filename)\n" }.joined()
       }),
     HMPCommand(
+      "pci", summary: "show PCI info",
+      .show { (context, _) throws(QMPError) in context.control.pciDevices.map(\.text).joined() }),
+    HMPCommand(
       "trace-events", parameters: [HMPParameter("name", isOptional: true)], usage: "[name]",
       summary: "show available trace-events & their state (name: event name pattern)",
       .show { (context, arguments) throws(QMPError) in

@@ -70,6 +70,14 @@ struct QMPCommand: Sendable {
           ])
         })
     },
+    QMPCommand(name: "query-pci") { (context, arguments) throws(QMPError) in
+      try arguments.finish()
+      return .array([
+        .object([
+          "bus": .integer(0), "devices": .array(context.control.pciDevices.map(\.json)),
+        ])
+      ])
+    },
     QMPCommand(name: "query-viommu") { (context, arguments) throws(QMPError) in
       try arguments.finish()
       return try context.report.json

@@ -85,8 +85,9 @@ extension VFIODevice {
   /// Asks for the addresses that the device's address space has to give
   /// (`IOMMU_IOAS_IOVA_RANGES`, `VFIO_IOMMU_GET_INFO`). Throws `ENXIO` for a device that is in none.
   ///
-  /// An address space that is shared ends where its narrowest IOMMU does. Then the end and the
-  /// alignment are found for this device alone, so that they do not depend on who came first.
+  /// An IOAS that is shared ends where its narrowest IOMMU does. Then the end and the alignment are
+  /// found for this device alone, so that they do not depend on who came first. What a container tells
+  /// is that of all its groups.
   package func iovaRanges() throws(Errno) -> IOVARanges {
     switch attachment {
     case .group(let group):

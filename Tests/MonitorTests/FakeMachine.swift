@@ -56,6 +56,8 @@ import VirtualIOMMU
 
   var capabilityReport: CapabilityReport?
 
+  var pciDevices: [PCIDeviceStatus] = []
+
   var characterDevices: [CharacterDeviceStatus] = []
 
   var knownDevices = KnownDevices(buses: ["pcie.0", "rp1"], ids: ["taken"])

@@ -19,8 +19,10 @@ import Testing
 
   /// Sends as much as there is room for; returns how many bytes that was.
   @discardableResult
-  func send(_ text: String) -> Int {
-    let bytes = Array(text.utf8)
+  func send(_ text: String) -> Int { send(Array(text.utf8)) }
+
+  @discardableResult
+  func send(_ bytes: [UInt8]) -> Int {
     let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
     return max(unsafe Glibc.send(descriptor, bytes, bytes.count, flags), 0)
   }
