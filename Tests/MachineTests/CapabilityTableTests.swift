@@ -110,9 +110,11 @@ import VirtualIOMMU
     #expect(CapabilityTable.rows.count - Self.rows.count <= 16)
   }
 
-  @Test(arguments: rows)
-  func aMachineComesToWhatTheTableSays(row: CapabilityTable.Row) throws {
-    let names = Self.names(of: row)
+  @Test(arguments: rows, [false, true])
+  func aMachineComesToWhatTheTableSaysInWhateverOrderDevicesCome(
+    row: CapabilityTable.Row, isReversed: Bool
+  ) throws {
+    let names = isReversed ? Self.names(of: row).reversed() : Self.names(of: row)
     let functions = names.enumerated().map { index, name in
       (Self.devices[name]?.isLegacy == true ? "group:" : "") + Self.address(index)
     }
