@@ -73,7 +73,7 @@ let package = Package(
       ]),
     room("Monitor", ["CJSON", "Tracing", "EventLoop", "CommandLine", "Machine", system]),
     room("TraceComparison"),
-    room("Lab"),
+    room("Lab", ["CLinux"]),
 
     program(
       "swiftvmm",
