@@ -79,7 +79,7 @@ let package = Package(
         "CJSON", "Tracing", "PCI", "EventLoop", "VirtualIOMMU", "Board", "CommandLine", "Machine", system,
       ]),
     room("TraceComparison"),
-    room("Lab"),
+    room("Lab", ["CLinux"]),
 
     program(
       "swiftvmm",

@@ -25,6 +25,8 @@ package struct BootCommand: Equatable, Sendable {
   package var inputs: [Input] = []
   /// The host's program that serves the machine's `serve` lines.
   package var server = "swiftvmm-serve"
+  /// The frequency of the host's time stamp counter in kHz, nil when it is not known.
+  package var timestampKilohertz: UInt64?
   /// True to put the machine's console on the terminal instead of `console.log`.
   package var isInteractive = false
 
@@ -66,7 +68,7 @@ package struct BootCommand: Equatable, Sendable {
     }
     // Emulated timers miss the kernel's test of its timer interrupt when the host is busy: it panics.
     let own = ["console=ttyS0", "panic=-1", "quiet", "no_timer_check"]
-    let words = own + Self.clockWords + machine.kernelWords
+    let words = own + clockWords + machine.kernelWords
     arguments += [
       "-display", "none", "-no-reboot",
       "-kernel", "/lab/kernel/bzImage", "-initrd", "/lab/initramfs.gz",
@@ -84,14 +86,20 @@ package struct BootCommand: Equatable, Sendable {
     ]
   }
 
-  /// What keeps the clocks of test guests right on a busy host.
+  /// What keeps clocks right on a busy host, the machine's and those of its test guests.
   ///
   /// The emulated TSC is the host's own and steady, but the kernel measures its frequency, and watches
-  /// it, by an emulated timer that is late when the host is busy. `tsc=reliable` stops the watching.
-  /// A first measurement that is corrected after KVM has started is out of KVM's tolerance (250 ppm):
-  /// without TSC scaling KVM then takes each guest's TSC for standing at zero ("user requested TSC
-  /// rate below hardware speed"), and a guest's timers fire too late by the machine's whole uptime.
-  private static let clockWords = ["tsc=reliable", "kvm.tsc_tolerance_ppm=500000"]
+  /// it, by emulated timers that are late when the host is busy. So it is told the frequency, and
+  /// `tsc=reliable` stops the watching. The kernel still refines the figure after KVM has started; when
+  /// it moves by more than KVM's tolerance (250 ppm), KVM, without TSC scaling, takes each guest's TSC
+  /// for standing at zero ("user requested TSC rate below hardware speed"), and a guest's timers
+  /// fire too late by the machine's whole uptime.
+  private var clockWords: [String] {
+    guard let timestampKilohertz else { return ["kvm.tsc_tolerance_ppm=500000"] }
+    return [
+      "tsc=reliable", "tsc_early_khz=\(timestampKilohertz)", "kvm.tsc_tolerance_ppm=500000",
+    ]
+  }
 
   /// A 9p share of `/lab/NAME` with NAME as its tag.
   private static func share(_ name: String, _ options: String) -> [String] {

@@ -16,6 +16,7 @@ extension Lab {
     session.environment.append((name: "PATH", value: "/lab/input/bin:\(Self.searchPath)"))
     var boot = BootCommand(
       machine: machine, labFolder: checkout.labFolder, root: root, kernel: kernel, output: output)
+    boot.timestampKilohertz = TimestampCounter.measureKilohertz()
     boot.isInteractive = request.what == .shell
     if boot.isInteractive { session.terminal = Self.terminal() }
     if !machine.served.isEmpty { boot.server = try server(for: request) }

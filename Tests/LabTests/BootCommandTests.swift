@@ -67,9 +67,15 @@ import Testing
     #expect(
       values(of: "append", in: try command().qemuArguments)
         == [
-          "console=ttyS0 panic=-1 quiet no_timer_check tsc=reliable kvm.tsc_tolerance_ppm=500000"
-            + " intel_iommu=on"
+          "console=ttyS0 panic=-1 quiet no_timer_check kvm.tsc_tolerance_ppm=500000 intel_iommu=on"
         ])
+  }
+
+  @Test func kernelIsToldTheFrequencyOfTheCounter() throws {
+    var command = try command()
+    command.timestampKilohertz = 2_596_097
+    let words = try #require(values(of: "append", in: command.qemuArguments).first)
+    #expect(words.contains(" tsc=reliable tsc_early_khz=2596097 kvm.tsc_tolerance_ppm=500000 "))
   }
 
   @Test func onlyTheOutputShareIsWritable() throws {

@@ -45,8 +45,8 @@ class GuestCase:
     resets: int = 0
     #: Whether the traces of the resets are to be equal.
     compare_reset: bool = False
-    #: Whether the guests are to say the same.
-    is_compared: bool = True
+    #: The programs that run the guest; what two of them said is compared.
+    programs: tuple = ("qemu", "swiftvmm")
     #: Whether the functions' own drivers of this machine have to take them after each guest.
     is_given_back: bool = False
     #: Whether the function sits on a root port, is taken out and put back while the guest runs.
@@ -269,7 +269,7 @@ def keep_state(running, monitor, folder):
             for words in ("info cpus", "info registers -a", "info lapic 0", "info lapic 1", "info pic"):
                 answer = monitor.execute("human-monitor-command", **{"command-line": words})
                 state.write(f"{words}\n{answer}\n")
-        except Failure as failure:
+        except (Failure, OSError) as failure:
             state.write(f"{failure}\n")
 
 
@@ -311,14 +311,40 @@ def run_guest(case, name, program, folder):
     return [steady(line) for line in lines if not line.startswith("function 0000:00:1f.")]
 
 
+#: A memory line with the two ends, or the start and the size, of what it is about.
+RANGE = re.compile(r"region_del 0x([0-9a-f]+) - 0x([0-9a-f]+)")
+#: The chipset's own windows: after the functions' resets, QEMU's chipset and ours reset these and RAM.
+CHIPSET = {0x0, 0xB0000000, 0xFED1C000}
+
+
 def keep_resets(log, path):
-    """Leaves of a trace what happened in each reset: from the first of a function to the last."""
+    """Leaves of a trace what happened to the functions in each reset, from the first line to the last.
+
+    With QEMU a firmware places the BARs and enables I/O, with swiftvmm the guest's kernel does: of what
+    goes out of the memory map this keeps the sizes, and of the command register all but I/O. The
+    firmware also resets the machine once more, before it has placed a BAR: such a reset is left out.
+    """
+    resets = []
     inside = False
-    with open(log) as source, open(path, "w") as kept:
+    with open(log) as source:
         for line in source:
             if "vfio_pci_hot_reset_has_dep_devices" in line or "vfio_pci_reset " in line:
+                if not inside:
+                    resets.append([])
                 inside = True
-            elif "vfio_pci_write_config" in line and "@0x4," in line:
-                inside = False
+            elif "vfio_listener_" in line:
+                ends = RANGE.search(line)
+                if ends is None or int(ends[1], 16) in CHIPSET:
+                    inside = False
+                else:
+                    size = int(ends[2], 16) - int(ends[1], 16) + 1
+                    line = line.replace(ends[0], f"region_del {size:#x} bytes")
             if inside:
-                kept.write(line)
+                line = re.sub(r" iova=0x[0-9a-f]+", "", line)
+                line = re.sub(r"(?<=@0x4, len=0x2\) )0x[0-9a-f]+",
+                              lambda value: hex(int(value[0], 16) & ~1), line)
+                resets[-1].append(line)
+    with open(path, "w") as kept:
+        for number, reset in enumerate(resets):
+            if number == 0 or any("region_del" in line for line in reset):
+                kept.writelines(reset)

@@ -192,4 +192,8 @@ static inline void clinux_set_io_element(void *address, uint32_t size, uint32_t 
 }
 /// The processor's own answer to CPUID: EAX, EBX, ECX, EDX.
 void clinux_cpuid(uint32_t leaf, uint32_t index, uint32_t registers[_Nonnull 4]);
+/// The processor's time stamp counter.
+static inline uint64_t clinux_timestamp_counter(void) {
+  return __builtin_ia32_rdtsc();
+}
 #pragma clang assume_nonnull end
