@@ -26,12 +26,11 @@ internal import Tracing
   }
 
   static func main() throws {
-    if Swift.CommandLine.arguments == [Swift.CommandLine.arguments[0], "exits"] { return try measureExits() }
-    if Swift.CommandLine.arguments.count > 4, Swift.CommandLine.arguments[1] == "starts" {
-      return measureStarts(Array(Swift.CommandLine.arguments.dropFirst(2)))
-    }
-    if Swift.CommandLine.arguments.count == 2 {
-      let benchmark = try SimulatorBenchmark(template: Swift.CommandLine.arguments[1])
+    let words = Swift.CommandLine.arguments.dropFirst()
+    if words == ["exits"] { return try measureExits() }
+    if words.count > 3, words.first == "starts" { return measureStarts(Array(words.dropFirst())) }
+    if let path = words.first {
+      let benchmark = try SimulatorBenchmark(template: path)
       let calls = try benchmark.callsPerSecond(rounds: 50)
       print(
         "| simulated host, \(SimulatorBenchmark.functionCount) functions in use, calls |"

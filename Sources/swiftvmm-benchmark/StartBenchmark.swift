@@ -76,7 +76,7 @@ struct StartBenchmark {
       let holdings = try Holdings(from: kernel)
       if number == min(count, max(5, count / 10)) { settled = holdings }
       if number == 1 || number.isMultiple(of: max(1, count / 10)) {
-        print("after start \(number): \(holdings.text)")
+        try say("after start \(number): \(holdings.text)")
       }
       guard number == count, let settled else { continue }
       let growth = holdings.allocated - settled.allocated
@@ -84,8 +84,13 @@ struct StartBenchmark {
         holdings.descriptors == settled.descriptors, holdings.threads == settled.threads,
         holdings.pinned == settled.pinned, growth <= Self.allowance
       else { throw Failure("\(count) starts leave something: first \(settled.text)") }
-      print("\(count) starts, nothing left; allocations \(growth < 0 ? "" : "+")\(growth) bytes")
+      try say("\(count) starts, nothing left; allocations \(growth < 0 ? "" : "+")\(growth) bytes")
     }
+  }
+
+  /// Prints a line at once: all of them take long.
+  private func say(_ line: String) throws {
+    try FileDescriptor.standardOutput.writeAll("\(line)\n".utf8)
   }
 
   /// One guest from its command line to its end. The first one's warnings are shown.

@@ -54,7 +54,7 @@ import Testing
     #expect(
       names == [
         "contract", "contract-amd", "contract-no-interrupt-remapping", "differential", "errors",
-        "guests", "headers", "pasid", "reset-pair", "viommu",
+        "guest-starts", "guests", "headers", "measure", "pasid", "payloads", "reset-pair", "viommu",
       ])
   }
 
