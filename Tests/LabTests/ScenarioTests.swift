@@ -54,7 +54,7 @@ import Testing
     #expect(
       names == [
         "contract", "contract-amd", "contract-no-interrupt-remapping", "differential", "errors",
-        "guests", "headers", "pasid", "reset-pair",
+        "guest-starts", "guests", "headers", "pasid", "reset-pair",
       ])
   }
 
