@@ -19,7 +19,7 @@ package enum MainLoop {
 
   /// Makes the calling thread the loop's for as long as `body` runs, and runs `body` on the loop's
   /// actor. Waits while another thread owns the loop; a call by a thread that holds the machine lock,
-  /// such as the owning one, just runs `body`.
+  /// such as the owning one, just runs `body`. A `stop` that no `run` has returned ends with it.
   package static func own<Value: Sendable, Failure: Error>(
     _ body: @VMMain () throws(Failure) -> Value
   ) throws(Failure) -> Value {
@@ -29,7 +29,10 @@ package enum MainLoop {
       _ = unsafe g_main_context_acquire(context.pointer)
       defer { unsafe g_main_context_release(context.pointer) }
       machineLock.lock()
-      defer { machineLock.unlock() }
+      defer {
+        VMMain.assumeIsolated { requestedStatus = nil }
+        machineLock.unlock()
+      }
       return try VMMain.assumeIsolated(body)
     }
   }

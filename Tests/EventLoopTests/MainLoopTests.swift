@@ -42,6 +42,15 @@ import Testing
     await #expect(processExitsWith: .failure) { VMMain.assumeIsolated {} }
   }
 
+  @Test func aStopThatNobodyRanForEndsWithItsOwner() {
+    MainLoop.own { MainLoop.stop(status: 3) }
+    MainLoop.own {
+      let timer = MainLoop.timer(milliseconds: 0) { MainLoop.stop(status: 4) }
+      #expect(MainLoop.run() == 4)
+      withExtendedLifetime(timer) {}
+    }
+  }
+
   @Test func runReturnsTheFirstStatusGivenToStop() {
     let statuses = MainLoop.own {
       let source = MainLoop.timer(milliseconds: 0) {

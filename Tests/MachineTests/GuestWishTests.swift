@@ -46,7 +46,7 @@ import Testing
       default: follows = []
       }
       #expect(witness.events == saying.told + follows)
-      // The main loop was told to end; others run it after this.
+      // The main loop was told to end.
       if !isHeld, follows != [] { #expect(MainLoop.run() == 0) }
     }
   }

@@ -109,9 +109,6 @@ import Tracing
     bit: UInt64, what: String, advice: String
   ) throws {
     try MainLoop.own {
-      // What another test's machine may have left.
-      MainLoop.stop()
-      _ = MainLoop.run()
       let simulated = try Self.machine("")
       var events: [MachineEvent] = []
       simulated.machine.observeEvents { events.append($0) }
