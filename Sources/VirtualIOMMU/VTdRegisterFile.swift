@@ -108,10 +108,11 @@ package struct VTdRegisterFile: Sendable {
     }
     switch place {
     case VTdRegister.contextCommand + 4:
-      // What was asked for has been done: bit 31 goes, and the granularity done is in bits 28 and 27.
-      self[place] = Self.completed(self[place], granularity: 29, done: 27)
+      // Invalidation of a domain is done for all domains.
+      let asked = self[place] >> 29 & 3
+      complete(place, asked == 2 ? 1 : asked, at: 27)
     case VTdRegister.invalidateTLB + 4:
-      self[place] = Self.completed(self[place], granularity: 28, done: 25)
+      complete(place, self[place] >> 28 & 3, at: 25)
     case VTdRegister.queueTail: return followTail()
     default: break
     }
@@ -124,11 +125,11 @@ package struct VTdRegisterFile: Sendable {
     return VTdRegister.writableForPageRequests[place] ?? 0
   }
 
-  /// The upper half of a command register whose bit 31 asks for an invalidation of a granularity in two
-  /// bits, and that says in two others which one was done.
-  private static func completed(_ bits: UInt32, granularity: UInt32, done: UInt32) -> UInt32 {
-    guard bits >> 31 == 1 else { return bits }
-    return bits & 0x7fff_ffff & ~(3 << done) | (bits >> granularity & 3) << done
+  /// Says in the upper half of a command register that what bit 31 asks for has been done: the bit goes,
+  /// and two others say with which granularity.
+  private mutating func complete(_ place: Int, _ granularity: UInt32, at shift: UInt32) {
+    guard self[place] >> 31 == 1 else { return }
+    self[place] = self[place] & 0x7fff_ffff & ~(3 << shift) | granularity << shift
   }
 
   /// GCMD: switches are compared with the status, the other bits are commands that are done at once.

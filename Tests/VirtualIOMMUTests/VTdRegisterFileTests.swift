@@ -127,14 +127,16 @@ import VirtualIOMMU
   }
 
   @Test(arguments: [false, true], 0..<4 as Range<UInt64>)
-  func `Invalidation by register is done at once, with the granularity that was asked for`(
+  func `Invalidation by register is done at once, with QEMU's granularity`(
     queueIsOn: Bool, granularity: UInt64
   ) throws {
     var file = try Self.file()
     if queueIsOn { _ = file.write(offset: 0x18, size: 4, value: 1 << 26) }
     _ = file.write(offset: 0x28, size: 8, value: 1 << 63 | granularity << 61 | 0x1234)
+    let done: [UInt64] = [0, 1, 1, 3]
     #expect(
-      file.read(offset: 0x28, size: 8) == granularity << 61 | granularity << 59 | 0x1234)
+      file.read(offset: 0x28, size: 8)
+        == granularity << 61 | done[Int(granularity)] << 59 | 0x1234)
     _ = file.write(offset: 0xf0, size: 8, value: .max)
     _ = file.write(offset: 0xf8, size: 4, value: 0)
     _ = file.write(offset: 0xfc, size: 4, value: 1 << 31 | granularity << 28 | 5)
