@@ -76,7 +76,8 @@ let package = Package(
     room(
       "Monitor",
       [
-        "CJSON", "Tracing", "PCI", "EventLoop", "VirtualIOMMU", "Board", "CommandLine", "Machine", system,
+        "CJSON", "Tracing", "PCI", "EventLoop", "VirtualIOMMU", "Board", "CommandLine", "Machine",
+        system,
       ]),
     room("TraceComparison"),
     room("Lab"),

@@ -3,6 +3,7 @@ import Machine
 import PCI
 import SimulatedKernel
 import Testing
+import Tracing
 
 @Suite struct PCIStatusTests {
   /// What a monitor sees follows what the guest programs, and looking changes and traces nothing.

@@ -3,7 +3,6 @@ import EventLoop
 import HostKernel
 import Machine
 import Monitor
-import TestSupport
 import Testing
 import Tracing
 
@@ -90,37 +89,6 @@ import Tracing
       #expect(
         second.lines(2) == ["p monitor - type 'help' for more information", "(qemu) "])
       #expect(terminal.events.isEmpty)
-    }
-  }
-
-  /// Noise, half commands and clients that leave: the next one is served.
-  @Test(arguments: 0..<8)
-  func `Whatever a client sends, the next one is served`(seed: Int) throws {
-    let directory = try TestDirectory()
-    try MainLoop.own { [path = directory.socket] in
-      var generator = SeededGenerator(seed: UInt64(seed))
-      let terminal = try SharedTerminal(path)
-      for _ in 0..<20 {
-        let client = try TestClient(path: path)
-        for _ in 0..<Int.random(in: 0..<8, using: &generator) {
-          let count = Int.random(in: 0..<3000, using: &generator)
-          // Every byte but the keys that end the machine.
-          let noise = (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
-          client.send(noise.filter { $0 != UInt8(ascii: "x") && $0 != UInt8(ascii: "q") })
-          client.send(
-            ["info trace-events *\r", "\u{1}c", "help\r\r", "info ", "\u{1}"]
-              .randomElement(using: &generator) ?? "")
-          for _ in 0..<Int.random(in: 0..<4, using: &generator) {
-            MainLoop.turn(waiting: false)
-          }
-        }
-      }
-      for _ in 0..<100 where MainLoop.turn(waiting: false) {}
-      let client = try TestClient(path: path)
-      client.send("\r\u{1}c\r\u{1}c\r")
-      // One of the keys went to the serial port, the others to the monitor.
-      _ = client.lines(1)
-      #expect(!terminal.events.contains(.shutdown(.hostQMPQuit)))
     }
   }
 
