@@ -20,6 +20,8 @@ package enum Limiter: Hashable, Sendable {
   case property(VIOMMUProperty)
   /// The value was asked for.
   case request
+  /// The value is the property's when nobody asks.
+  case defaultValue
   /// The machine around the vIOMMU.
   case machine
 
@@ -30,6 +32,7 @@ package enum Limiter: Hashable, Sendable {
     case .reserve(let property): "reserve-\(property.rawValue)"
     case .property(let property): property.rawValue
     case .request: "request"
+    case .defaultValue: "default"
     case .machine: "machine"
     }
   }
@@ -37,7 +40,7 @@ package enum Limiter: Hashable, Sendable {
   /// What a list of limiters is sorted by.
   var sortKey: (Int, String) {
     switch self {
-    case .request: (0, name)
+    case .request, .defaultValue: (0, name)
     case .machine: (1, name)
     case .property: (2, name)
     case .reserve: (3, name)

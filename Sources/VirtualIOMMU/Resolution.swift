@@ -5,14 +5,16 @@ package struct Resolution: Equatable, Sendable {
     package let property: VIOMMUProperty
     /// Nil for `auto`.
     package let requested: Int?
+    /// Nobody asked for `requested`: it is what the property is otherwise.
+    package let isDefault: Bool
     package let effective: Int
     /// The limits that kept the value from being the next larger one; empty when nothing did, or the
     /// value was asked for.
     package let limits: [Limit]
 
-    /// Who limited the value, sorted; the request when it was asked for.
+    /// Who limited the value, sorted; the request when it was asked for, or the default.
     package var limiters: [Limiter] {
-      if requested != nil { return [.request] }
+      if requested != nil { return [isDefault ? .defaultValue : .request] }
       return Set(limits.map(\.limiter)).sorted { $0.sortKey < $1.sortKey }
     }
   }

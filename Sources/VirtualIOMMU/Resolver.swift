@@ -64,7 +64,8 @@ package enum Resolver {
       let larger = property.candidates.last { $0 > value }
       decisions.append(
         Resolution.Decision(
-          property: property, requested: request[property], effective: value,
+          property: property, requested: request[property],
+          isDefault: request.isDefault(property), effective: value,
           limits: request[property] != nil
             ? [] : limits.filter { limit in larger.map { $0 > limit.value } ?? false }))
     }

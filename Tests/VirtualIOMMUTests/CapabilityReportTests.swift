@@ -69,7 +69,7 @@ import VirtualIOMMU
         pasid-bits       20         -         20         request
         snoop-control    auto       -         on
         device-iotlb     auto       -         on
-        svm              off        -         off        request
+        svm              off        -         off        default
         tables: legacy, scalable second stage; 3 levels; pages 4K 2M 1G
 
         device  unit   IOMMU       bits  ATS  dirty tracking  PASID
