@@ -42,6 +42,15 @@ struct GuestIOMMU {
     }
   }
 
+  /// Whether a device that comes now may find PASIDs offered: its page table has to be one beside which
+  /// they can be attached.
+  var mayOfferPASIDs: Bool {
+    switch state {
+    case .open: request[.pasidWidth] != 0
+    case .frozen(let frozen): frozen.values.pasidWidth > 0
+    }
+  }
+
   /// What monitors show.
   var report: CapabilityReport {
     switch state {

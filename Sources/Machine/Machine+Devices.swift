@@ -114,7 +114,8 @@ extension Machine {
       let id = device.properties.iommufd
       let assigned =
         if let id, let object = objects.first(where: { $0.id == id }) {
-          try attacher.attach(path, to: object)
+          try attacher.attach(
+            path, to: object, allowsPASIDs: iommu?.mayOfferPASIDs ?? false)
         } else {
           try attacher.attach(path)
         }

@@ -2,6 +2,7 @@ import EventLoop
 import Machine
 import SimulatedKernel
 import Testing
+import Tracing
 import VirtualIOMMU
 
 /// Hosts of `machines/`, what is asked of the vIOMMU on them, and what user and guest find.
@@ -103,6 +104,25 @@ import VirtualIOMMU
         let told = try made.told(function)
         #expect(try made.guestPASID(function) ?? "none" == CapabilityMachine.word(told))
       }
+    }
+  }
+
+  @Test(
+    arguments: [
+      ("unequal-devices", gpu, "", true), ("unequal-devices", gpu, "pasid-bits=20", true),
+      ("unequal-devices", gpu, "pasid-bits=0", false), ("x710-pasid", port1, "", false),
+    ])
+  func `PASIDs can be attached beside the page table of a device that has some, where offered`(
+    host: String, function: String, request: String, canBe: Bool
+  ) throws {
+    try MainLoop.own {
+      let arguments = CapabilityMachine.arguments(request, functions: [function])
+      let made = try CapabilityMachine(
+        arguments + ["-trace", "iommufd_backend_alloc_hwpt"], on: try Checkout.host(host),
+        functions: [function])
+      let lines = made.simulated.trace.lines
+      // IOMMU_HWPT_ALLOC_PASID
+      #expect(lines.map { $0.contains(" flags=0x8 ") } == [canBe])
     }
   }
 
