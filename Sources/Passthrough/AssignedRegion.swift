@@ -25,7 +25,6 @@ package final class AssignedRegion: MemoryHandler {
   private var place: RegionID?
   private var guestSize: UInt64 = 0
   private var pieces: [RegionID] = []
-  private var areMappingsEnabled = true
   /// Called after each trapped access, which counts as the end of a pending interrupt.
   var afterAccess: () -> Void = {}
 
@@ -219,19 +218,9 @@ package final class AssignedRegion: MemoryHandler {
   /// Event: `vfio_region_mmaps_set_enabled`, for any BAR that exists.
   func setMappingsEnabled(_ isEnabled: Bool) {
     guard info.size > 0 else { return }
-    areMappingsEnabled = isEnabled
     for piece in pieces { space?.setEnabled(piece, isEnabled) }
     environment.tracer.emit(
       .vfioRegionMmapsSetEnabled, [.text(name), .flag(isEnabled)])
-  }
-
-  /// Has other devices map the exported parts anew, which a reset has taken from them.
-  func renewExports() {
-    guard areMappingsEnabled else { return }
-    for (piece, area) in zip(pieces, mapped) where area.bufferNumber != nil {
-      space?.setEnabled(piece, false)
-      space?.setEnabled(piece, true)
-    }
   }
 
   // MARK: - Trapped accesses

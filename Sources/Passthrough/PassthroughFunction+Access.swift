@@ -105,10 +105,10 @@ extension PassthroughFunction {
   ///
   /// Linux puts config space, MSI and MSI-X back as they were, so that BARs and interrupts of the
   /// guest stay; only the power state is D0 in any case. The guest's PASID is switched off, as that of
-  /// a function of its own would be. BARs that the host exported it has revoked.
+  /// a function of its own would be. BARs that the host exported it has revoked: other devices reach
+  /// them again once the guest decodes them anew, as Linux does around a reset.
   private func followFunctionReset() {
     clearPASIDControl()
-    defer { for region in regions { region.renewExports() } }
     guard let control = powerManagement?.controlOffset,
       let state = try? device.readWord(configRegion, at: UInt64(control), size: 2)
     else { return }
