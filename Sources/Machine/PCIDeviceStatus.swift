@@ -26,30 +26,20 @@ package struct PCIDeviceStatus: Sendable, Equatable {
     }
   }
 
-  /// What a bridge passes on, as its registers have it; a base above its limit is an empty range.
-  package struct Range: Sendable, Equatable {
-    package let base: UInt64
-    package let limit: UInt64
-
-    package init(base: UInt64, limit: UInt64) {
-      self.base = base
-      self.limit = limit
-    }
-  }
-
   /// A bridge and what is behind it.
   package struct Bridge: Sendable, Equatable {
     package let primaryBus: UInt8
     package let secondaryBus: UInt8
     package let subordinateBus: UInt8
-    package let ports: Range
-    package let memory: Range
-    package let prefetchableMemory: Range
+    package let ports: BridgeHeader.Window
+    package let memory: BridgeHeader.Window
+    package let prefetchableMemory: BridgeHeader.Window
     package let devices: [PCIDeviceStatus]
 
     package init(
-      primaryBus: UInt8, secondaryBus: UInt8, subordinateBus: UInt8, ports: Range, memory: Range,
-      prefetchableMemory: Range, devices: [PCIDeviceStatus]
+      primaryBus: UInt8, secondaryBus: UInt8, subordinateBus: UInt8, ports: BridgeHeader.Window,
+      memory: BridgeHeader.Window, prefetchableMemory: BridgeHeader.Window,
+      devices: [PCIDeviceStatus]
     ) {
       self.primaryBus = primaryBus
       self.secondaryBus = secondaryBus
@@ -128,36 +118,10 @@ extension PCIDeviceStatus {
       regions: function.barRegions,
       bridge: (function as? any PCIBridge).map { bridge in
         Bridge(
-          primaryBus: byte(0x18), secondaryBus: byte(0x19), subordinateBus: byte(0x1a),
-          ports: Range(ports: byte(0x1c), byte(0x1d), upper: word(0x30), word(0x32)),
-          memory: Range(memory: word(0x20), word(0x22), upper: nil),
-          prefetchableMemory: Range(
-            memory: word(0x24), word(0x26),
-            upper: word(0x24) & 0xf == 1
-              ? (
-                function.peekConfig(offset: 0x28, length: 4),
-                function.peekConfig(offset: 0x2c, length: 4)
-              ) : nil),
+          primaryBus: bridge.header.primaryBus, secondaryBus: bridge.header.secondaryBus,
+          subordinateBus: bridge.header.subordinateBus, ports: bridge.header.portWindow,
+          memory: bridge.header.memoryWindow, prefetchableMemory: bridge.header.prefetchableWindow,
           devices: Self.devices(behind: bridge))
       })
-  }
-}
-
-extension PCIDeviceStatus.Range {
-  /// The registers of a bridge for I/O: bits 15 to 12 of the addresses, and the bits above where the
-  /// base says that there are any (PCI Bridge 1.2, 3.2.5.6).
-  fileprivate init(ports base: UInt8, _ limit: UInt8, upper: UInt16, _ upperLimit: UInt16) {
-    let isWide = base & 0xf == 1
-    self.init(
-      base: UInt64(base & 0xf0) << 8 | (isWide ? UInt64(upper) << 16 : 0),
-      limit: UInt64(limit & 0xf0) << 8 | 0xfff | (isWide ? UInt64(upperLimit) << 16 : 0))
-  }
-
-  /// The registers of a bridge for memory: bits 31 to 20 of the addresses, and the bits above where
-  /// there are any (PCI Bridge 1.2, 3.2.5.8).
-  fileprivate init(memory base: UInt16, _ limit: UInt16, upper: (UInt32, UInt32)?) {
-    self.init(
-      base: UInt64(base & 0xfff0) << 16 | UInt64(upper?.0 ?? 0) << 32,
-      limit: UInt64(limit & 0xfff0) << 16 | 0xf_ffff | UInt64(upper?.1 ?? 0) << 32)
   }
 }

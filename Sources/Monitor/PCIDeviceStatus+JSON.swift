@@ -53,7 +53,7 @@ extension PCIDeviceStatus.Bridge {
   }
 }
 
-extension PCIDeviceStatus.Range {
+extension BridgeHeader.Window {
   fileprivate var json: JSONValue {
     .object(["limit": .unsigned(limit), "base": .unsigned(base)])
   }

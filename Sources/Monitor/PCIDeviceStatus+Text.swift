@@ -47,7 +47,7 @@ extension PCIDeviceStatus.Identity {
   }
 }
 
-extension PCIDeviceStatus.Range {
+extension BridgeHeader.Window {
   fileprivate func text(digits: Int) -> String {
     "[0x\(PCIDeviceStatus.hexadecimal(base, digits: digits)), "
       + "0x\(PCIDeviceStatus.hexadecimal(limit, digits: digits))]"

@@ -3,27 +3,63 @@
 ///
 /// Pure: decodes the registers in a copy of config space.
 package struct BridgeHeader: Equatable, Sendable {
+  /// What a pair of registers says is passed on, whether or not the bridge passes anything; a base
+  /// above its limit is an empty range.
+  package struct Window: Equatable, Sendable {
+    package let base: UInt64
+    /// The last address.
+    package let limit: UInt64
+
+    package init(base: UInt64, limit: UInt64) {
+      self.base = base
+      self.limit = limit
+    }
+
+    /// The addresses in it; nil when it is empty.
+    var range: ClosedRange<UInt64>? { base <= limit ? base...limit : nil }
+  }
+
+  /// The number of the bus in front, which the bridge itself does not look at.
+  package let primaryBus: UInt8
   /// The number of the bus behind the bridge, 0 until a guest numbers it.
   package let secondaryBus: UInt8
   /// The highest bus number behind the bridge.
   package let subordinateBus: UInt8
   /// Bridge control bit 6: the bus behind is held in reset.
   package let isSecondaryInReset: Bool
-  /// Guest addresses that go to the bus behind: the memory window and the prefetchable one.
-  package let memory: [ClosedRange<UInt64>]
-  /// Ports that go to the bus behind.
-  package let ports: ClosedRange<UInt64>?
+  /// Base and limit of ports, in 4 KiB.
+  package let portWindow: Window
+  /// Base and limit in 1 MiB, below 4 GiB.
+  package let memoryWindow: Window
+  /// Base and limit in 1 MiB, with upper halves.
+  package let prefetchableWindow: Window
+  private let passesPorts: Bool
+  private let passesMemory: Bool
 
   package init(in image: ConfigImage) {
+    primaryBus = image.byte(at: 0x18)
     secondaryBus = image.byte(at: 0x19)
     subordinateBus = image.byte(at: 0x1a)
     isSecondaryInReset = image.byte(at: 0x3e) & 0x40 != 0
     let command = image.byte(at: 0x04)
-    ports = command & 1 == 0 ? nil : Self.portWindow(image)
-    memory =
-      command & 2 == 0
-      ? [] : [Self.memoryWindow(image), Self.prefetchableWindow(image)].compactMap(\.self)
+    passesPorts = command & 1 != 0
+    passesMemory = command & 2 != 0
+    portWindow = Window(
+      base: UInt64(image.byte(at: 0x1c) & 0xf0) << 8,
+      limit: UInt64(image.byte(at: 0x1d) & 0xf0) << 8 | 0xfff)
+    memoryWindow = Self.memoryWindow(UInt64(image.dword(at: 0x20)))
+    prefetchableWindow = Self.memoryWindow(
+      UInt64(image.dword(at: 0x24)), upperBase: UInt64(image.dword(at: 0x28)),
+      upperLimit: UInt64(image.dword(at: 0x2c)))
   }
+
+  /// Guest addresses that go to the bus behind: the memory window and the prefetchable one.
+  package var memory: [ClosedRange<UInt64>] {
+    passesMemory ? [memoryWindow, prefetchableWindow].compactMap(\.range) : []
+  }
+
+  /// Ports that go to the bus behind.
+  package var ports: ClosedRange<UInt64>? { passesPorts ? portWindow.range : nil }
 
   /// Whether configuration accesses to a bus by this number go to the bus behind, or past it.
   package func forwards(bus: UInt8) -> Bool {
@@ -59,27 +95,12 @@ package struct BridgeHeader: Equatable, Sendable {
     image.set(0x3e, UInt16(0))
   }
 
-  /// Base and limit in 4 KiB.
-  private static func portWindow(_ image: ConfigImage) -> ClosedRange<UInt64>? {
-    let base = UInt64(image.byte(at: 0x1c) & 0xf0) << 8
-    return range(base, UInt64(image.byte(at: 0x1d) & 0xf0) << 8 | 0xfff)
-  }
-
-  /// Base and limit in 1 MiB, below 4 GiB.
-  private static func memoryWindow(_ image: ConfigImage) -> ClosedRange<UInt64>? {
-    let register = UInt64(image.dword(at: 0x20))
-    return range(register << 16 & 0xfff0_0000, register & 0xfff0_0000 | 0xf_ffff)
-  }
-
-  /// Base and limit in 1 MiB, with upper halves.
-  private static func prefetchableWindow(_ image: ConfigImage) -> ClosedRange<UInt64>? {
-    let register = UInt64(image.dword(at: 0x24))
-    let base = register << 16 & 0xfff0_0000 | UInt64(image.dword(at: 0x28)) << 32
-    let limit = register & 0xfff0_0000 | 0xf_ffff | UInt64(image.dword(at: 0x2c)) << 32
-    return range(base, limit)
-  }
-
-  private static func range(_ first: UInt64, _ last: UInt64) -> ClosedRange<UInt64>? {
-    first <= last ? first...last : nil
+  /// Bits 31 to 20 of base and limit from their common register, and the bits above.
+  private static func memoryWindow(
+    _ register: UInt64, upperBase: UInt64 = 0, upperLimit: UInt64 = 0
+  ) -> Window {
+    Window(
+      base: register << 16 & 0xfff0_0000 | upperBase << 32,
+      limit: register & 0xfff0_0000 | 0xf_ffff | upperLimit << 32)
   }
 }
