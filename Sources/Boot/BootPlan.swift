@@ -4,7 +4,7 @@ package import Hypervisor
 /// What a machine without firmware puts into RAM and into its first CPU so that a guest starts: the
 /// kernel as its boot protocol wants it, what goes with it, and ACPI tables.
 ///
-/// A plan changes nothing. It is made once, and written at each reset.
+/// A plan changes nothing. It is written at each reset.
 package struct BootPlan: Sendable {
   /// How the kernel is told about the machine.
   package enum BootProtocol: Equatable, Sendable {

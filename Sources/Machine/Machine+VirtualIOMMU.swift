@@ -66,8 +66,7 @@ extension Machine {
   }
 
   private func show(_ pasid: FunctionPASID, on function: PassthroughFunction) {
-    guard shownPASIDs[function.name] != pasid else { return }
-    shownPASIDs[function.name] = pasid
+    guard function.requestedPASID != pasid else { return }
     iommu?.missingPASIDs[function.name] = nil
     tracer.emit(.viommuFunctionPasid, [.text(function.name), .text(pasid.text)])
     do throws(PASIDCapabilityRefusal) { try function.show(pasid) } catch {
@@ -84,7 +83,6 @@ extension Machine {
     guard var iommu else { return }
     let before = iommu.resolution
     tracer.emit(.viommuRemoved, [.text(name)])
-    shownPASIDs[name] = nil
     iommu.remove(name)
     self.iommu = iommu
     trace(iommu.resolution, after: before)

@@ -49,8 +49,6 @@ package import VirtualIOMMU
   var remappingUnit: RemappingUnit?
   /// The ACPI table that tells the guest of the vIOMMU, as it is in `payload`.
   var remappingTable: [UInt8] = []
-  /// The PASID capability that each function was last asked to show, by the function's name.
-  var shownPASIDs: [String: FunctionPASID] = [:]
   /// Ids of devices other than assigned functions.
   var deviceIDs: [String] = []
   var observers: [@VMMain (MachineEvent) -> Void] = []

@@ -4,7 +4,7 @@ internal import PCI
 internal import SystemPackage
 internal import Tracing
 package import VFIO
-internal import VirtualIOMMU
+package import VirtualIOMMU
 
 /// A host PCI function assigned to the guest.
 ///
@@ -58,8 +58,9 @@ package final class PassthroughFunction: PCIFunction {
   package internal(set) var isATSShown = false
   /// The PASID capability that the guest finds.
   var emulatedPASID: EmulatedPASID?
-  /// What was last asked to be shown.
-  var requestedPASID = FunctionPASID.none(.noInformation)
+  /// The PASID capability that was last asked to be shown, or the reason for none; nil before the first
+  /// time.
+  package internal(set) var requestedPASID: FunctionPASID?
   /// Called when the device reports an error that it cannot recover from, on the main loop, after the
   /// user was told. Unless `stopsMachine` is false, as `x-err=report` has it, the guest must not run on.
   package var onHostError: (_ function: PassthroughFunction, _ stopsMachine: Bool) -> Void = {
