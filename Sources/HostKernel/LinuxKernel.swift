@@ -120,10 +120,13 @@ package final class LinuxKernel: HostKernel {
     return text
   }
 
+  /// Most bytes of a file that `contents(of:)` gives; of a longer one, it gives the beginning.
+  package static let contentsLimit = 65536
+
   package func contents(of path: String) throws(Errno) -> [UInt8] {
     let descriptor = try open(path, .readOnly)
     defer { close(descriptor) }
-    let limit = 65536
+    let limit = Self.contentsLimit
     var bytes: [UInt8] = []
     while bytes.count < limit {
       var result: Int64 = 0

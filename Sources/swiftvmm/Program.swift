@@ -31,10 +31,15 @@ struct Program {
     return 0
   }
 
-  /// Reads a file that the command line names.
+  /// Reads a file that the command line names; one that is too long is refused, not cut.
   private static func readFile(_ path: String) throws(UnreadableFile) -> [UInt8] {
-    do throws(Errno) { return try LinuxKernel().contents(of: path) } catch {
+    let bytes: [UInt8]
+    do throws(Errno) { bytes = try LinuxKernel().contents(of: path) } catch {
       throw UnreadableFile(errorNumber: error.rawValue)
     }
+    guard bytes.count < LinuxKernel.contentsLimit else {
+      throw UnreadableFile(errorNumber: Errno.fileTooLarge.rawValue)
+    }
+    return bytes
   }
 }
