@@ -12,6 +12,11 @@ package enum CommandLineParser {
 
     /// Name and value as written, for messages.
     let text: String
+
+    /// What is wrong with this option.
+    func error(_ reason: CommandLineError.Reason) -> CommandLineError {
+      CommandLineError(option: text, reason: reason)
+    }
   }
 
   /// Reads `arguments`, the program's name left out.

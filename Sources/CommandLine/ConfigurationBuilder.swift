@@ -24,9 +24,7 @@ struct ConfigurationBuilder {
   private var append: Use?
   private var firmware: Use?
   private var logActions: [TraceAction] = []
-  private var monitorIDs: Set<String> = []
-  private var usesStandardIO = false
-  private var hasMonitorOption = false
+  private var streams = StreamOptions()
   private var isGraphicsless = false
   private var hasDefaults = true
   private var deferredHelp: HelpTopic?
@@ -60,16 +58,17 @@ struct ConfigurationBuilder {
     case .pidFile: configuration.pidFile = use.value
     case .object: try takeObject(use)
     case .device: try takeDevice(use)
-    case .monitor: try takeMonitor(use, .readline)
-    case .qmp: try takeMonitor(use, .control)
-    case .mon: try takeMonitorOnDevice(use)
+    case .monitor: try streams.takeMonitor(use, .readline, &configuration.warnings)
+    case .qmp: try streams.takeMonitor(use, .control, &configuration.warnings)
+    case .mon: try streams.takeMonitorOnDevice(use, &configuration.warnings)
     case .escapeKey: try takeEscapeKey(use)
-    case .serial: try takeSerial(use)
-    case .characterDevice: try takeCharacterDefinition(use)
+    case .serial: try streams.takeSerial(use, &configuration.warnings)
+    case .characterDevice: try streams.takeDefinition(use, &configuration.warnings)
     case .noGraphics: isGraphicsless = true
     case .noDefaults: hasDefaults = false
     case .qtest:
-      configuration.qtest = TestStream(optionText: use.text, target: try takeStream(use))
+      let target = try streams.target(of: use, &configuration.warnings)
+      configuration.qtest = TestStream(optionText: use.text, target: target)
     case .trace: return try takeTrace(use, readFile: readFile)
     case .logItems: return try takeLogItems(use)
     case .logFile: try takeLogFile(use)
@@ -79,7 +78,7 @@ struct ConfigurationBuilder {
     case .accepted: break
     case .acceptsNone:
       guard use.value == "none" else {
-        throw error(use, .unsupportedValue(use.value, supported: ["none"]))
+        throw use.error(.unsupportedValue(use.value, supported: ["none"]))
       }
     }
     return nil
@@ -100,11 +99,10 @@ struct ConfigurationBuilder {
     configuration.trace.actions += logActions
     configuration.processors = try processors.topology(option: processorText)
     configuration.kernel = try settledKernel()
-    if let firmware, kernelFile != nil { throw error(firmware, .firmwareWithKernel) }
+    if let firmware, kernelFile != nil { throw firmware.error(.firmwareWithKernel) }
     configuration.firmware = firmware?.value
     try settleDevices()
-    settleTerminal()
-    try settleMonitors()
+    try settleStreams()
     return .run(configuration)
   }
 
@@ -112,8 +110,8 @@ struct ConfigurationBuilder {
 
   private func settledKernel() throws(CommandLineError) -> KernelConfiguration? {
     guard let kernelFile else {
-      if let initrd { throw error(initrd, .onlyWithKernel("-initrd")) }
-      if let append { throw error(append, .onlyWithKernel("-append")) }
+      if let initrd { throw initrd.error(.onlyWithKernel("-initrd")) }
+      if let append { throw append.error(.onlyWithKernel("-append")) }
       return nil
     }
     var kernel = KernelConfiguration(path: kernelFile.value)
@@ -129,7 +127,7 @@ struct ConfigurationBuilder {
     do throws(CPUModelError) {
       configuration.processorModel = try CPUModel(parsing: use.value)
     } catch {
-      throw self.error(use, .processorModel(error))
+      throw use.error(.processorModel(error))
     }
     return nil
   }
@@ -192,7 +190,7 @@ struct ConfigurationBuilder {
     try refuseJSON(use)
     let list = IOMMUFDProperties.table.list(use.value)
     guard let type = list.last("qom-type") else {
-      throw error(use, .missingParameter("qom-type", example: "-object iommufd,id=ID"))
+      throw use.error(.missingParameter("qom-type", example: "-object iommufd,id=ID"))
     }
     if KeyValueList.isHelp(type) {
       deferHelp(.objects(named: nil))
@@ -201,7 +199,7 @@ struct ConfigurationBuilder {
     guard Catalogue.objects.contains(where: { $0.name == type }) else {
       let reference = IOMMUFDProperties.table.reference("qom-type")
       let known = Catalogue.objects.map(\.name)
-      throw error(use, .refusedValue(reference, type, .notOneOf(known)))
+      throw use.error(.refusedValue(reference, type, .notOneOf(known)))
     }
     if list.asksForHelp {
       deferHelp(.objects(named: type))
@@ -210,10 +208,10 @@ struct ConfigurationBuilder {
     let properties = try IOMMUFDProperties.read(
       list, option: use.text, warnings: &configuration.warnings)
     guard let id = properties.id else {
-      throw error(use, .missingParameter("id", example: "-object iommufd,id=ID"))
+      throw use.error(.missingParameter("id", example: "-object iommufd,id=ID"))
     }
     guard !configuration.iommufds.contains(where: { $0.id == id }) else {
-      throw error(use, .duplicateID(id, owner: .object))
+      throw use.error(.duplicateID(id, owner: .object))
     }
     configuration.iommufds.append(
       IOMMUFDObject(optionText: use.text, id: id, descriptor: properties.descriptor))
@@ -223,8 +221,7 @@ struct ConfigurationBuilder {
     try refuseJSON(use)
     let list = VFIOPCIProperties.table.list(use.value)
     guard let model = list.last("driver") else {
-      throw error(
-        use, .missingParameter("driver", example: "-device vfio-pci,host=DDDD:BB:DD.F"))
+      throw use.error(.missingParameter("driver", example: "-device vfio-pci,host=DDDD:BB:DD.F"))
     }
     if KeyValueList.isHelp(model) {
       deferHelp(.devices(named: nil))
@@ -232,13 +229,13 @@ struct ConfigurationBuilder {
     }
     let known = Catalogue.devices.first { $0.item.name == model }
     if list.asksForHelp {
-      guard known != nil else { throw error(use, .noHelpForDevice(model)) }
+      guard known != nil else { throw use.error(.noHelpForDevice(model)) }
       deferHelp(.devices(named: model))
       return
     }
-    guard let known else { throw error(use, .unknownDeviceModel(model)) }
+    guard let known else { throw use.error(.unknownDeviceModel(model)) }
     if let id = list.last("id"), !deviceIDs.insert(id).inserted {
-      throw error(use, .duplicateID(id, owner: .device))
+      throw use.error(.duplicateID(id, owner: .device))
     }
     devices.append((use.text, list, known))
   }
@@ -247,7 +244,7 @@ struct ConfigurationBuilder {
   private mutating func settleDevices() throws(CommandLineError) {
     var known = KnownDevices(
       iommufds: configuration.iommufds.map(\.id), buses: [VFIOPCIProperties.rootBus],
-      characterDevices: configuration.characterDevices.map(\.id))
+      characterDevices: streams.definitions.map(\.id))
     for device in devices {
       let settled = try device.model.read(
         device.list, device.text, known, &configuration.warnings)
@@ -261,127 +258,21 @@ struct ConfigurationBuilder {
     }
   }
 
-  // MARK: - Streams and files
+  // MARK: - Streams, files and hosts
 
-  private mutating func takeStream(_ use: Use) throws(CommandLineError) -> CharacterTarget {
-    let target = try CharacterBackendText.target(
-      use.value, option: use.text, warnings: &configuration.warnings)
-    switch target {
-    case .none: throw error(use, .characterBackend(.unknownShortForm(use.value)))
-    case .backend(let backend): try noteStandardIO(backend, use)
-    case .device: break
-    }
-    return target
-  }
-
-  private mutating func takeMonitor(
-    _ use: Use, _ mode: MonitorConfiguration.Mode
-  ) throws(CommandLineError) {
-    hasMonitorOption = true
-    if mode == .readline, use.value == "none" { return }
-    let target = try takeStream(use)
-    if case .device(let id) = target { try noteMonitor(id, use) }
-    configuration.monitors.append(
-      MonitorConfiguration(optionText: use.text, mode: mode, target: target))
-  }
-
-  private mutating func takeMonitorOnDevice(_ use: Use) throws(CommandLineError) {
-    hasMonitorOption = true
-    let list = MonitorProperties.table.list(use.value)
-    let properties = try MonitorProperties.read(
-      list, option: use.text, warnings: &configuration.warnings)
-    guard let device = properties.characterDevice else {
-      throw error(use, .missingParameter("chardev", example: "-mon chardev=ID"))
-    }
-    if let id = properties.id { try noteMonitor(id, use) }
-    configuration.monitors.append(
-      MonitorConfiguration(
-        optionText: use.text, mode: properties.mode, target: .device(id: device)))
-  }
-
-  private mutating func noteMonitor(_ id: String, _ use: Use) throws(CommandLineError) {
-    guard monitorIDs.insert(id).inserted else { throw error(use, .duplicateID(id, owner: .mon)) }
-  }
-
-  /// Character devices may be defined after the monitors on them.
-  private func settleMonitors() throws(CommandLineError) {
-    let known = configuration.characterDevices.map(\.id)
-    let serial = configuration.serialPorts.enumerated().compactMap { number, port in
-      if case .backend = port.target { SerialPortOption.label(number) } else { nil }
-    }
-    let users =
-      configuration.monitors.map { ($0.optionText, $0.target) }
-      + (configuration.qtest.map { [($0.optionText, $0.target)] } ?? [])
-    for case (let option, .device(let id)) in users
-    where !known.contains(id) && !serial.contains(id) {
-      throw CommandLineError(option: option, reason: .monitorDeviceNotFound(id, known: known))
-    }
+  private mutating func settleStreams() throws(CommandLineError) {
+    if isGraphicsless && hasDefaults { streams.shareTerminal() }
+    try streams.settleMonitors(qtest: configuration.qtest)
+    configuration.characterDevices = streams.definitions
+    configuration.serialPorts = streams.serialPorts
+    configuration.monitors = streams.monitors
   }
 
   private mutating func takeEscapeKey(_ use: Use) throws(CommandLineError) {
     guard let number = NumberText.integer(use.value), let key = UInt8(exactly: number) else {
-      throw error(use, .escapeKey)
+      throw use.error(.escapeKey)
     }
     configuration.escapeKey = key
-  }
-
-  private mutating func takeSerial(_ use: Use) throws(CommandLineError) {
-    let target = try CharacterBackendText.target(
-      use.value, option: use.text, warnings: &configuration.warnings)
-    if case .backend(let backend) = target { try noteStandardIO(backend, use) }
-    if case .device(let id) = target {
-      let known = configuration.characterDevices.map(\.id)
-      guard known.contains(id) else {
-        throw error(use, .characterDeviceNotFound(id, property: nil, known: known))
-      }
-    }
-    guard configuration.serialPorts.count < SerialPortOption.limit else {
-      throw error(use, .tooManySerialPorts(limit: SerialPortOption.limit))
-    }
-    addSerialPort(use.text, target)
-  }
-
-  /// Adds a serial port, and a monitor where one shares its terminal by `mon:`.
-  private mutating func addSerialPort(_ text: String, _ target: CharacterTarget) {
-    if case .backend(let backend) = target, backend.isShared {
-      let label = SerialPortOption.label(configuration.serialPorts.count)
-      configuration.monitors.append(
-        MonitorConfiguration(optionText: text, mode: .readline, target: .device(id: label)))
-    }
-    configuration.serialPorts.append(SerialPortOption(optionText: text, target: target))
-  }
-
-  private mutating func takeCharacterDefinition(_ use: Use) throws(CommandLineError) {
-    let definition = try CharacterBackendText.definition(
-      use.value, option: use.text, warnings: &configuration.warnings)
-    guard !configuration.characterDevices.contains(where: { $0.id == definition.id }) else {
-      throw error(use, .duplicateID(definition.id, owner: .chardev))
-    }
-    try noteStandardIO(definition.backend, use)
-    configuration.characterDevices.append(definition)
-  }
-
-  private mutating func noteStandardIO(
-    _ backend: CharacterBackendConfiguration, _ use: Use
-  ) throws(CommandLineError) {
-    guard case .standardIO = backend.kind else { return }
-    guard !usesStandardIO else { throw error(use, .standardIOTaken) }
-    usesStandardIO = true
-  }
-
-  /// Without a graphical output the terminal has the first serial port and a monitor, each unless it was
-  /// given another place, as under QEMU. Where something else uses the terminal it stays alone.
-  private mutating func settleTerminal() {
-    guard isGraphicsless, hasDefaults, !usesStandardIO else { return }
-    switch (configuration.serialPorts.isEmpty, !hasMonitorOption) {
-    case (true, true): addSerialPort("-nographic", .backend(.monitorOnStandardIO))
-    case (true, false): addSerialPort("-nographic", .backend(.plainStandardIO))
-    case (false, true):
-      configuration.monitors.append(
-        MonitorConfiguration(
-          optionText: "-nographic", mode: .readline, target: .backend(.plainStandardIO)))
-    case (false, false): break
-    }
   }
 
   private mutating func takeSimulation(_ use: Use) throws(CommandLineError) {
@@ -389,15 +280,14 @@ struct ConfigurationBuilder {
     let properties = try SimulationProperties.read(
       list, option: use.text, warnings: &configuration.warnings)
     guard let file = properties.file, !file.isEmpty else {
-      throw error(use, .missingParameter("file", example: "-simulate FILE"))
+      throw use.error(.missingParameter("file", example: "-simulate FILE"))
     }
     configuration.simulation = Simulation(file: file, sysfsDirectory: properties.sysfsDirectory)
   }
 
   private mutating func takeFlow(_ use: Use) throws(CommandLineError) {
     guard let flow = VFIOFlow(rawValue: use.value) else {
-      throw error(
-        use, .unsupportedValue(use.value, supported: VFIOFlow.allCases.map(\.rawValue)))
+      throw use.error(.unsupportedValue(use.value, supported: VFIOFlow.allCases.map(\.rawValue)))
     }
     configuration.flow = flow
   }
@@ -419,7 +309,7 @@ struct ConfigurationBuilder {
       do {
         bytes = try readFile(path)
       } catch {
-        throw self.error(use, .unreadableFile(path: path, errorNumber: error.errorNumber))
+        throw use.error(.unreadableFile(path: path, errorNumber: error.errorNumber))
       }
       configuration.trace.actions += TracePatternFile.parse(
         String(decoding: bytes, as: UTF8.self), name: path)
@@ -435,8 +325,7 @@ struct ConfigurationBuilder {
     for item in use.value.split(separator: ",", omittingEmptySubsequences: false) {
       guard item.hasPrefix("trace:"), item != "trace:" else {
         let name = String(item)
-        throw error(
-          use,
+        throw use.error(
           Catalogue.unsupportedLogItems.contains(name)
             ? .unsupportedValue(name, supported: Catalogue.logItems.map(\.name))
             : .unknownLogItem(name))
@@ -449,7 +338,7 @@ struct ConfigurationBuilder {
   }
 
   private mutating func takeLogFile(_ use: Use) throws(CommandLineError) {
-    guard !use.value.contains("%") else { throw error(use, .logFileTemplate(use.value)) }
+    guard !use.value.contains("%") else { throw use.error(.logFileTemplate(use.value)) }
     configuration.trace.logFile = use.value
   }
 
@@ -467,10 +356,6 @@ struct ConfigurationBuilder {
   }
 
   private func refuseJSON(_ use: Use) throws(CommandLineError) {
-    if use.value.hasPrefix("{") { throw error(use, .jsonForm) }
-  }
-
-  private func error(_ use: Use, _ reason: CommandLineError.Reason) -> CommandLineError {
-    CommandLineError(option: use.text, reason: reason)
+    if use.value.hasPrefix("{") { throw use.error(.jsonForm) }
   }
 }
