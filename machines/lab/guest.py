@@ -42,6 +42,10 @@ class GuestCase:
     #: the README, "Test guests", says what kvm-pv-eoi does.
     cpu: str = "host,-svm,-kvm-pv-eoi"
     processors: int = 1
+    #: Values of -device, before the functions' own.
+    devices: tuple = ()
+    #: What the program says when it gives the guest up, with status 1; empty when it does not.
+    refusal: str = ""
     #: How often the guest resets itself before it is told to quit.
     resets: int = 0
     #: Whether the traces of the resets are to be equal.
@@ -126,6 +130,8 @@ def arguments(case, name, program):
     words += ["-append", kernel_words]
     words += ["-monitor", "none", "-serial", f"unix:/tmp/{name}.console,server=on,wait=off"]
     words += ["-qmp", f"unix:/tmp/{name}.qmp,server=on,wait=off"]
+    for device in case.devices:
+        words += ["-device", device]
     backend = ""
     if case.way == "iommufd":
         words += ["-object", "iommufd,id=iommufd0"]
@@ -237,7 +243,8 @@ def converse(case, running, monitor, console_path, folder, lines):
             console.expect("up", lines)
             monitor.execute("quit")
         lines += console.said()
-    monitor.wait_for("SHUTDOWN")
+    if not case.refusal:
+        monitor.wait_for("SHUTDOWN")
 
 
 def keep_state(running, monitor, folder):
@@ -298,6 +305,11 @@ def run_guest(case, name, program, folder):
                 copy.write(log.read())
     with open(f"{folder}/{name}.said", "w") as file:
         file.write("".join(line + "\n" for line in lines))
+    if case.refusal:
+        with open(f"{folder}/{name}.stderr") as file:
+            if status != 1 or case.refusal not in file.read():
+                raise Failure(f"{name} did not give the guest up, status {status}, see {name}.stderr")
+        return lines
     if status != 0:
         raise Failure(f"{name} ended with status {status}, see {name}.stderr")
     if not lines or not lines[0].startswith("up"):

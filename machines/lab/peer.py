@@ -138,6 +138,8 @@ class Monitor:
             line = self.reader.readline()
         except TimeoutError:
             raise Failure(f"{self.program.name}: no {what} within {self.program.limit} s") from None
+        except ConnectionResetError:
+            line = ""
         if not line:
             raise Failure(f"{self.program.name} closed QMP before {what}")
         self.transcript.write(f"< {line}")
