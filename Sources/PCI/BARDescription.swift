@@ -28,7 +28,7 @@ package struct BARDescription: Equatable, Sendable {
   }
 
   /// Offset of the register in config space.
-  package var offset: Int { 0x10 + 4 * index }
+  package var offset: Int { PCIRegister.bar(index) }
 
   /// How many registers the BAR takes: 1 or 2.
   package var registerCount: Int { kind == .memory64 ? 2 : 1 }
@@ -59,7 +59,7 @@ package struct BARDescription: Equatable, Sendable {
   /// As in QEMU 11.1 a BAR never lies at address 0, nor ends at the last address of its space. I/O
   /// beyond the 64 KiB of ports is nowhere.
   package func mappedAddress(in image: ConfigImage) -> UInt64? {
-    let command = image.read(offset: 0x04, length: 2)
+    let command = image.read(offset: PCIRegister.command, length: 2)
     guard command & (kind == .io ? 1 : 2) != 0 else { return nil }
     var register = UInt64(image.dword(at: offset))
     if kind == .memory64 { register |= UInt64(image.dword(at: offset + 4)) << 32 }

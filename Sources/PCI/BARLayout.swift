@@ -33,7 +33,7 @@ package struct BARLayout: Equatable, Sendable {
   /// Makes all six registers ours and zero, and puts the BARs in.
   package func install(in image: inout ConfigImage) {
     for index in 0..<6 {
-      image.apply(ConfigEdit(offset: 0x10 + 4 * index, value: 0, mask: .max))
+      image.apply(ConfigEdit(offset: PCIRegister.bar(index), value: 0, mask: .max))
     }
     for bar in bars { bar.install(in: &image) }
   }

@@ -28,8 +28,9 @@ package struct CapabilityChainPlan: Equatable, Sendable {
       plan.edits += rewriting(capability)
       following = capability.offset
     }
-    plan.edits.append(ConfigEdit(offset: 0x34, value: UInt32(following), mask: 0xff))
-    plan.edits.append(ConfigEdit(offset: 0x06, value: 0x10, mask: 0x10))
+    plan.edits.append(
+      ConfigEdit(offset: PCIRegister.capabilityPointer, value: UInt32(following), mask: 0xff))
+    plan.edits.append(ConfigEdit(offset: PCIRegister.status, value: 0x10, mask: 0x10))
     return plan
   }
 

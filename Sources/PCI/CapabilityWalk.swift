@@ -55,9 +55,10 @@ package enum CapabilityWalk {
   /// Walks the chain that begins at 0x34; empty when the status register says that there is none.
   package static func standard(in bytes: [UInt8]) -> Standard {
     var walk = Standard()
-    guard bytes.count > 0x34, bytes[0x06] & 0x10 != 0 else { return walk }
+    guard bytes.count > PCIRegister.capabilityPointer, bytes[PCIRegister.status] & 0x10 != 0
+    else { return walk }
     var path = Path(start: 0x40, end: min(bytes.count, 0x100), headerLength: 2)
-    var next = bytes[0x34]
+    var next = bytes[PCIRegister.capabilityPointer]
     while next != 0 {
       walk.problem = path.problem(at: Int(next))
       guard walk.problem == nil else { break }

@@ -5,11 +5,11 @@ extension ConfigImage {
   /// addresses of BARs and ROM (their type bits stay), the power state, and what it may change of MSI
   /// and MSI-X and of PASID. The capabilities are those of the copy's own chains.
   package mutating func resetForBusReset() {
-    clearChangeable(0x04, count: 4)
-    set(0x0c, UInt8(0))
-    clearChangeable(0x10, count: 24)
-    clearChangeable(0x30, count: 4)
-    clearChangeable(0x3c, count: 1)
+    clearChangeable(PCIRegister.command, count: 4)
+    set(PCIRegister.cacheLine, UInt8(0))
+    clearChangeable(PCIRegister.bar0, count: 24)
+    clearChangeable(PCIRegister.rom, count: 4)
+    clearChangeable(PCIRegister.interruptLine, count: 1)
     for capability in CapabilityWalk.standard(in: values).capabilities {
       let offset = capability.offset
       switch capability.id {

@@ -114,10 +114,10 @@ package struct ConfigImage: Sendable {
   /// Lets the guest change the command bits that decide about mappings and interrupts, the cache
   /// line size and the interrupt line, and clear the error bits of the status register.
   package mutating func makeCommandWritable() {
-    makeWritable(0x04, mask: UInt16(0x0507))
-    makeClearOnWrite(0x06, mask: UInt16(0xf900))
-    makeWritable(0x0c, mask: UInt8(0xff))
-    makeWritable(0x3c, mask: UInt8(0xff))
+    makeWritable(PCIRegister.command, mask: UInt16(0x0507))
+    makeClearOnWrite(PCIRegister.status, mask: UInt16(0xf900))
+    makeWritable(PCIRegister.cacheLine, mask: UInt8(0xff))
+    makeWritable(PCIRegister.interruptLine, mask: UInt8(0xff))
   }
 
   // MARK: - Bytes

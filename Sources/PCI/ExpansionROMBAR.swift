@@ -3,9 +3,6 @@ package struct ExpansionROMBAR: Equatable, Sendable {
   /// Bytes, a power of two from 2 KiB up.
   package let size: UInt64
 
-  /// Offset of the register in config space.
-  package static let offset = 0x30
-
   /// Address bits of the register; bit 0 is the ROM's own enable.
   private static let addressMask: UInt32 = 0xffff_f800
 
@@ -24,14 +21,16 @@ package struct ExpansionROMBAR: Equatable, Sendable {
   package func install(in image: inout ConfigImage) {
     let address = UInt32(truncatingIfNeeded: ~(size - 1))
     image.apply(
-      ConfigEdit(offset: Self.offset, value: 0, mask: .max, writable: address | 1))
+      ConfigEdit(offset: PCIRegister.rom, value: 0, mask: .max, writable: address | 1))
   }
 
   /// Where the guest has put the ROM; nil under the same rules as for a 32-bit BAR, and while the ROM
   /// is not enabled.
   package func mappedAddress(in image: ConfigImage) -> UInt64? {
-    let register = image.dword(at: Self.offset)
-    guard image.read(offset: 0x04, length: 2) & 2 != 0, register & 1 != 0 else { return nil }
+    let register = image.dword(at: PCIRegister.rom)
+    guard image.read(offset: PCIRegister.command, length: 2) & 2 != 0, register & 1 != 0 else {
+      return nil
+    }
     let address = UInt64(register & Self.addressMask) & ~(size - 1)
     return address != 0 && address + (size - 1) < 0xffff_ffff ? address : nil
   }

@@ -9,22 +9,23 @@ package enum ExtendedCapabilityBody {
     of capability: CapabilityWalk.ExtendedCapability, in bytes: [UInt8]
   ) -> Int? {
     let register = { (distance: Int) in dword(in: bytes, at: capability.offset + distance) }
-    if let fixed = fixedLengths[capability.id.rawValue] { return fixed }
-    switch capability.id.rawValue {
-    case 0x02, 0x08, 0x09: return virtualChannelLength(register)
-    case 0x05: return 0x10 + 0x10 * Int(register(4) >> 8 & 0xff)
-    case 0x0b, 0x23:
+    if let fixed = fixedLengths[capability.id] { return fixed }
+    switch capability.id {
+    case .virtualChannel, .multiFunctionVirtualChannel, .virtualChannelWithMFVC:
+      return virtualChannelLength(register)
+    case .rootComplexLinkDeclaration: return 0x10 + 0x10 * Int(register(4) >> 8 & 0xff)
+    case .vendorSpecific, .dvsec:
       // Vendor-specific: the length is in the second dword.
       let length = Int(register(4) >> 20)
       return length >= 8 ? length : nil
-    case 0x0d:
+    case .acs:
       let capabilities = register(4)
       guard capabilities & 0x20 != 0 else { return 8 }
       let size = Int(capabilities >> 8 & 0xff)
       return 8 + 4 * (((size == 0 ? 256 : size) + 31) / 32)
-    case 0x15, 0x24: return 4 + 8 * max(1, Int(register(8) >> 5 & 7))
-    case 0x16: return (0x10 + Int(register(4) & 0x1f) + 1 + 3) & ~3
-    case 0x17:
+    case .resizableBAR, .vfResizableBAR: return 4 + 8 * max(1, Int(register(8) >> 5 & 7))
+    case .dpa: return (0x10 + Int(register(4) & 0x1f) + 1 + 3) & ~3
+    case .tph:
       let capabilities = register(4)
       guard capabilities >> 9 & 3 == 1 else { return 0x0c }
       return (0x0c + 2 * (Int(capabilities >> 16 & 0x7ff) + 1) + 3) & ~3
@@ -32,11 +33,14 @@ package enum ExtendedCapabilityBody {
     }
   }
 
-  /// Lengths by number that depend on nothing.
-  private static let fixedLengths: [UInt16: Int] = [
-    0x01: 0x48, 0x03: 0x0c, 0x04: 0x10, 0x06: 0x0c, 0x07: 0x0c, 0x0a: 0x14, 0x0e: 0x08,
-    0x0f: 0x08, 0x10: 0x40, 0x12: 0x30, 0x13: 0x10, 0x18: 0x08, 0x19: 0x4c, 0x1b: 0x08,
-    0x1d: 0x40, 0x1e: 0x14, 0x1f: 0x0c, 0x25: 0x0c, 0x26: 0x40, 0x27: 0x88, 0x2a: 0x40,
+  /// Lengths that depend on nothing.
+  private static let fixedLengths: [ExtendedCapabilityID: Int] = [
+    .aer: 0x48, .deviceSerialNumber: 0x0c, .powerBudgeting: 0x10,
+    .rootComplexInternalLinkControl: 0x0c, .rootComplexEventCollector: 0x0c, .rcrbHeader: 0x14,
+    .ari: 0x08, .ats: 0x08, .sriov: 0x40, .multicast: 0x30, .pri: 0x10, .ltr: 0x08,
+    .secondaryPCIe: 0x4c, .pasid: 0x08, .dpc: 0x40, .l1PMSubstates: 0x14, .ptm: 0x0c,
+    .dataLinkFeature: 0x0c, .physicalLayer16GT: 0x40, .laneMargining: 0x88,
+    .physicalLayer32GT: 0x40,
   ]
 
   /// Virtual channels without arbitration tables; nil with one, whose end is not known.

@@ -16,10 +16,10 @@ extension PassthroughFunction {
   /// `vfio_pci_size_rom`.
   func setUpHostROM() throws(AssignmentError.Failure) {
     guard options.isROMBarEnabled, options.romFile == nil else { return }
-    let original = try rawRead(ExpansionROMBAR.offset, 4)
-    try rawWrite(ExpansionROMBAR.offset, 0xffff_f800)
-    let sizing = try rawRead(ExpansionROMBAR.offset, 4)
-    try rawWrite(ExpansionROMBAR.offset, original)
+    let original = try rawRead(PCIRegister.rom, 4)
+    try rawWrite(PCIRegister.rom, 0xffff_f800)
+    let sizing = try rawRead(PCIRegister.rom, 4)
+    try rawWrite(PCIRegister.rom, original)
     guard let bar = ExpansionROMBAR(sizing: sizing) else { return }
     environment.tracer.emit(.vfioPciSizeRom, [.text(name), .number(bar.size)])
     let handler = ExpansionROM(size: Int(bar.size), device: device, environment: environment)

@@ -16,7 +16,7 @@ extension PassthroughFunction {
     let headerType = image.byte(at: 0x0e)
     image.set(0x0e, options.isMultifunction ? headerType | 0x80 : headerType & 0x7f)
     image.makeCommandWritable()
-    image.apply(ConfigEdit(offset: ExpansionROMBAR.offset, value: 0, mask: .max))
+    image.apply(ConfigEdit(offset: PCIRegister.rom, value: 0, mask: .max))
     try setUpHostROM()
     let dwords = try readBARs()
     barLayout = BARLayout(sizes: regions.map(\.info.size), dwords: dwords)
@@ -43,7 +43,7 @@ extension PassthroughFunction {
   private func readBARs() throws(AssignmentError.Failure) -> [UInt32] {
     var dwords: [UInt32] = []
     for region in regions {
-      dwords.append(region.info.size > 0 ? try rawRead(0x10 + 4 * region.index, 4) : 0)
+      dwords.append(region.info.size > 0 ? try rawRead(PCIRegister.bar(region.index), 4) : 0)
     }
     return dwords
   }

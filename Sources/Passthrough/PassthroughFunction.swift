@@ -283,7 +283,7 @@ package final class PassthroughFunction: PCIFunction {
     clearPASIDControl()
     fallBackToINTx()
     for index in 0..<6 {
-      try? device.writeWord(configRegion, at: UInt64(0x10 + 4 * index), size: 4, value: 0)
+      try? device.writeWord(configRegion, at: UInt64(PCIRegister.bar(index)), size: 4, value: 0)
     }
   }
 

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import PCI
 internal import SystemPackage
 
 /// A device bound to an iommufd context: the context's object of kind DEVICE.
@@ -55,7 +56,7 @@ final class BoundDevice {
     switch device {
     case .function(let device):
       if table.faults != nil, case .intel = table.iommu.kind,
-        device.function.config.extendedCapability(ExtendedCapability.pri) == nil
+        device.function.config.extendedCapability(.pri) == nil
       {
         throw .enodev
       }
@@ -69,7 +70,7 @@ final class BoundDevice {
 extension FunctionState {
   /// How many PASIDs the function can use behind its IOMMU; 0 when either side has none.
   var pasidLimit: UInt32 {
-    guard let offset = config.extendedCapability(ExtendedCapability.pasid) else { return 0 }
+    guard let offset = config.extendedCapability(.pasid) else { return 0 }
     let width = UInt32(config.word(at: offset + 4) >> 8 & 0x1F)
     return min(1 << min(width, 20), group.iommu.pasidLimit)
   }

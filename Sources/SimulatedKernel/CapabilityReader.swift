@@ -1,3 +1,5 @@
+internal import PCI
+
 /// Reads the capability lists of one function and checks where each capability lies.
 struct CapabilityReader {
   private let bars: [HostBAR]
@@ -25,7 +27,7 @@ struct CapabilityReader {
 
   /// Reads the extended list, in chain order.
   mutating func readExtended(_ list: YAMLValue) throws(HostDescriptionError) {
-    guard standard.contains(where: { $0.identifier == UInt16(StandardCapability.pcie) }) else {
+    guard standard.contains(where: { $0.identifier == .standard(.pcie) }) else {
       throw list.mistake(.contradiction("extended capabilities need a 'pcie' capability"))
     }
     for value in try list.items(limit: 128) {
@@ -153,7 +155,7 @@ extension CapabilityReader {
     case .vendor: return .vendor(at: offset, body: try fields.required("bytes").vendorBody())
     case .raw:
       return .standard(
-        try fields.required("number").integer(), at: offset,
+        CapabilityID(rawValue: try fields.required("number").integer()), at: offset,
         body: try fields.required("bytes").hexadecimalBytes())
     }
   }
@@ -308,7 +310,8 @@ extension CapabilityReader {
         at: offset, lanes: Int(try fields.integer("lanes", or: UInt8(8), in: 1...32)))
     case .raw:
       return .extended(
-        try fields.required("number").integer(), at: offset, version: 1,
+        ExtendedCapabilityID(rawValue: try fields.required("number").integer()), at: offset,
+        version: 1,
         body: try fields.required("bytes").hexadecimalBytes())
     }
   }

@@ -1,3 +1,5 @@
+internal import PCI
+
 extension ConfigSpaceBuilder {
   /// A space with exactly the given 256 or 4096 bytes. What a write does to each register follows
   /// from the header and the capabilities found in them; BARs keep the builder's.
@@ -20,33 +22,33 @@ extension ConfigSpaceBuilder {
   }
 
   private static func recognized(
-    _ identifier: UInt8, at offset: Int, in config: HostConfigSpace
+    _ identifier: CapabilityID, at offset: Int, in config: HostConfigSpace
   ) -> HostCapability? {
     switch identifier {
-    case StandardCapability.pm:
+    case .powerManagement:
       return .powerManagement(at: offset, capabilities: 0, control: 0)
-    case StandardCapability.msi:
+    case .msi:
       let control = config.word(at: offset + 2)
       return .msi(
         at: offset, vectors: 1 << Int(control >> 1 & 7), is64Bit: control & 0x80 != 0,
         hasMasks: control & 0x100 != 0)
-    case StandardCapability.msix:
+    case .msix:
       return .msix(
         at: offset, vectors: 1, tableBAR: 0, tableOffset: 0, pendingBAR: 0, pendingOffset: 0)
-    case StandardCapability.pcie: return HostExpressRegisters().capability(at: offset)
-    case StandardCapability.vpd: return .vitalProductData(at: offset)
+    case .pcie: return HostExpressRegisters().capability(at: offset)
+    case .vpd: return .vitalProductData(at: offset)
     default: return nil
     }
   }
 
   private static func recognizedExtended(
-    _ identifier: UInt16, at offset: Int
+    _ identifier: ExtendedCapabilityID, at offset: Int
   ) -> HostCapability? {
     switch identifier {
-    case ExtendedCapability.aer: .errorReporting(at: offset, version: 2)
-    case ExtendedCapability.ats: .addressTranslation(at: offset, queueDepth: 0, isPageAligned: true)
-    case ExtendedCapability.acs: .accessControl(at: offset, capabilities: 0x7F)
-    case ExtendedCapability.ltr: .latencyTolerance(at: offset)
+    case .aer: .errorReporting(at: offset, version: 2)
+    case .ats: .addressTranslation(at: offset, queueDepth: 0, isPageAligned: true)
+    case .acs: .accessControl(at: offset, capabilities: 0x7F)
+    case .ltr: .latencyTolerance(at: offset)
     default: nil
     }
   }

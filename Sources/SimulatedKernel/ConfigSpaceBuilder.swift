@@ -1,3 +1,5 @@
+internal import PCI
+
 /// Builds the config space of a function as the firmware leaves it: a type 0 header, or type 1 when
 /// it leads to a secondary bus.
 package struct ConfigSpaceBuilder: Sendable, Equatable {
@@ -34,7 +36,7 @@ package struct ConfigSpaceBuilder: Sendable, Equatable {
 
   /// The finished space: 4096 bytes with a PCI Express capability, else 256.
   package func build() -> HostConfigSpace {
-    let isExpress = capabilities.contains { $0.identifier == UInt16(StandardCapability.pcie) }
+    let isExpress = capabilities.contains { $0.identifier == .standard(.pcie) }
     var config = HostConfigSpace(size: isExpress ? 4096 : 256)
     placeHeader(in: &config)
     link(capabilities, in: &config)
@@ -69,7 +71,7 @@ package struct ConfigSpaceBuilder: Sendable, Equatable {
   static func placeBARs(_ bars: [HostBAR], rom: HostROM?, in config: inout HostConfigSpace) {
     for bar in bars {
       config.set(
-        bar.address | bar.typeBits, at: PCIRegister.bar0 + 4 * bar.index,
+        bar.address | bar.typeBits, at: PCIRegister.bar(bar.index),
         width: bar.kind == .memory64 ? 8 : 4)
     }
     if let rom { config.set(rom.address, at: PCIRegister.rom, width: 4) }
@@ -91,7 +93,7 @@ package struct ConfigSpaceBuilder: Sendable, Equatable {
     for (index, capability) in chain.enumerated() {
       let next = index + 1 < chain.count ? chain[index + 1].offset : 0
       capability.place(in: &config)
-      config.set(UInt64(capability.identifier), at: capability.offset, width: 1)
+      config.set(capability.identifier.number, at: capability.offset, width: 1)
       config.set(UInt64(next), at: capability.offset + 1, width: 1)
     }
   }
@@ -102,7 +104,7 @@ package struct ConfigSpaceBuilder: Sendable, Equatable {
         index + 1 < extendedCapabilities.count ? extendedCapabilities[index + 1].offset : 0
       let next = capability.next.map(Int.init) ?? following
       let header =
-        UInt64(capability.identifier) | UInt64(capability.version) << 16 | UInt64(next) << 20
+        capability.identifier.number | UInt64(capability.version) << 16 | UInt64(next) << 20
       capability.place(in: &config)
       config.set(header, at: capability.offset, width: 4)
     }

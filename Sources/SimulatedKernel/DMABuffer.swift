@@ -26,10 +26,6 @@ final class DMABuffer: OpenFile {
     self.isRevoked = isRevoked
   }
 
-  func control(
-    _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
-  ) throws(Errno) -> Int32 { throw .enotty }
-
   /// Ends all mappings, and keeps further ones away until `restore`.
   func revoke() {
     if !isRevoked { revocations += 1 }

@@ -3,7 +3,7 @@ internal import SystemPackage
 
 /// A fault queue object (FAULT) of an iommufd context: page requests of devices that wait for the user,
 /// and those that wait for the user's answer.
-final class FaultQueue {
+final class FaultQueue: UserQueue {
   /// Requests that are delivered and answered together.
   struct Group {
     let requests: [PageRequest]
@@ -11,8 +11,8 @@ final class FaultQueue {
     let table: PageTable
   }
 
+  let kind = "fault queue"
   let identifier: UInt32
-  /// Its descriptor while that is open.
   var descriptor: QueueDescriptor?
   /// How many page tables report to it.
   var tableCount = 0
@@ -25,9 +25,10 @@ final class FaultQueue {
   func add(_ group: Group) { waiting.append(group) }
 
   /// Hands out whole groups, as many as fit, each under the lowest free cookie. `EINVAL` when there
-  /// are some and none fits.
-  func deliver(_ count: Int) throws(Errno) -> [UInt8] {
+  /// are some and none fits, `ESPIPE` for a part of a record.
+  func read(_ count: Int) throws(Errno) -> [UInt8] {
     let size = MemoryLayout<iommu_hwpt_pgfault>.size
+    guard count % size == 0 else { throw .espipe }
     var bytes: [UInt8] = []
     while let group = waiting.first, group.requests.count * size <= count - bytes.count {
       waiting.removeFirst()
@@ -44,9 +45,23 @@ final class FaultQueue {
     return bytes
   }
 
-  /// Takes an answer. `EINVAL` for a cookie that nothing waits for.
-  func answer(_ cookie: UInt32) throws(Errno) {
-    guard delivered.removeValue(forKey: cookie) != nil else { throw .einval }
+  /// Takes answers up to the first wrong one. `EINVAL` when that is the first, with an unknown code or
+  /// a cookie that nothing waits for, `ESPIPE` for a part of a record.
+  func write(_ bytes: [UInt8]) throws(Errno) -> Int {
+    let size = MemoryLayout<iommu_hwpt_page_response>.size
+    guard bytes.count % size == 0 else { throw .espipe }
+    var done = 0
+    while done < bytes.count {
+      let response = UserMemory.value(iommu_hwpt_page_response.self, from: bytes[done...])
+      guard response.code <= UInt32(IOMMUFD_PAGE_RESP_INVALID),
+        delivered.removeValue(forKey: response.cookie) != nil
+      else {
+        guard done > 0 else { throw .einval }
+        return done
+      }
+      done += size
+    }
+    return done
   }
 
   /// Answers in the user's place what a device reported through a page table that it leaves.
@@ -87,61 +102,6 @@ package struct PageRequest: Sendable, Equatable {
   }
 }
 
-/// The descriptor of a fault queue.
-final class FaultQueueFile: OpenFile {
-  let kind = "fault queue"
-  private let queue: FaultQueue
-  private let context: IOMMUFDContext
-
-  init(_ queue: FaultQueue, of context: IOMMUFDContext) {
-    self.queue = queue
-    self.context = context
-    context.retain()
-  }
-
-  func control(
-    _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
-  ) throws(Errno) -> Int32 {
-    throw .enotty
-  }
-
-  func read(_ count: Int, on host: SimulatedHost) throws(Errno) -> [UInt8] {
-    guard count % MemoryLayout<iommu_hwpt_pgfault>.size == 0 else { throw .espipe }
-    return try queue.deliver(count)
-  }
-
-  func write(_ bytes: [UInt8], on host: SimulatedHost) throws(Errno) -> Int {
-    let size = MemoryLayout<iommu_hwpt_page_response>.size
-    guard bytes.count % size == 0 else { throw .espipe }
-    var done = 0
-    while done < bytes.count {
-      let response = UserMemory.value(iommu_hwpt_page_response.self, from: bytes[done...])
-      do throws(Errno) {
-        guard response.code <= UInt32(IOMMUFD_PAGE_RESP_INVALID) else { throw .einval }
-        try queue.answer(response.cookie)
-      } catch {
-        guard done > 0 else { throw error }
-        return done
-      }
-      done += size
-    }
-    return done
-  }
-
-  func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
-    throw .espipe
-  }
-
-  func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
-    throw .espipe
-  }
-
-  func closed(on host: SimulatedHost) {
-    queue.descriptor = nil
-    host.release(context)
-  }
-}
-
 extension IOMMUFDFile {
   /// `IOMMU_FAULT_QUEUE_ALLOC`.
   func allocateFaultQueue(
@@ -153,7 +113,7 @@ extension IOMMUFDFile {
     let queue = FaultQueue(identifier: context.freeIdentifier)
     queue.descriptor = descriptor
     context.add(.faults(queue), as: queue.identifier)
-    host.files.add(FaultQueueFile(queue, of: context), as: descriptor.descriptor)
+    host.files.add(QueueFile(queue, of: context), as: descriptor.descriptor)
     command.out_fault_id = queue.identifier
     command.out_fault_fd = UInt32(bitPattern: descriptor.descriptor)
     do throws(Errno) {

@@ -1,3 +1,5 @@
+internal import PCI
+
 /// Which ways of resetting one function its capabilities allow.
 package enum FunctionReset {
   /// What a method needs and the function lacks, in words; nil when the method can be listed.
@@ -22,19 +24,19 @@ package enum FunctionReset {
 
   /// Bit 28 of the PCI Express device capabilities.
   package static func hasFLR(_ config: HostConfigSpace) -> Bool {
-    guard let offset = config.capability(StandardCapability.pcie) else { return false }
+    guard let offset = config.capability(.pcie) else { return false }
     return config.long(at: offset + 4) & 1 << 28 != 0
   }
 
   /// Both the transactions-pending and the FLR bit of the advanced features.
   package static func hasAdvancedFLR(_ config: HostConfigSpace) -> Bool {
-    guard let offset = config.capability(StandardCapability.af) else { return false }
+    guard let offset = config.capability(.advancedFeatures) else { return false }
     return config.byte(at: offset + 3) & 3 == 3
   }
 
   /// No_Soft_Reset (PMCSR bit 3) clear: going to D3hot and back resets the function.
   package static func losesStateInD3(_ config: HostConfigSpace) -> Bool {
-    guard let offset = config.capability(StandardCapability.pm) else { return false }
+    guard let offset = config.capability(.powerManagement) else { return false }
     return config.word(at: offset + 4) & 8 == 0
   }
 }

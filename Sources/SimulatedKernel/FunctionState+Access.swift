@@ -1,3 +1,4 @@
+internal import PCI
 package import SystemPackage
 
 /// What a function's user and its model reach of each other: BARs, whose registers go to the model while
@@ -105,7 +106,7 @@ extension FunctionState {
 
   /// The mask bits of MSI, with the pending bits behind them; nil without masking.
   private var messageMaskRegister: Int? {
-    guard let offset = config.capability(StandardCapability.msi) else { return nil }
+    guard let offset = config.capability(.msi) else { return nil }
     let control = config.word(at: offset + 2)
     guard control & 0x100 != 0 else { return nil }
     return offset + (control & 0x80 != 0 ? 16 : 12)

@@ -69,14 +69,14 @@ package final class FunctionState {
 
   /// The D-state in the power management control register, 0 without the capability.
   package var powerState: UInt16 {
-    guard let offset = config.capability(StandardCapability.pm) else { return 0 }
+    guard let offset = config.capability(.powerManagement) else { return 0 }
     return config.word(at: offset + 4) & 3
   }
 
   /// Moves to a D-state. Leaving D3hot resets a function that does not keep state there; its config
   /// space is saved and restored around that by the kernel.
   func setPowerState(_ state: UInt16) {
-    guard let offset = config.capability(StandardCapability.pm) else { return }
+    guard let offset = config.capability(.powerManagement) else { return }
     let control = config.word(at: offset + 4)
     if control & 3 == 3, state == 0, control & 8 == 0 { loseState() }
     config.set(UInt64(control & ~3 | state & 3), at: offset + 4, width: 2)
@@ -85,7 +85,7 @@ package final class FunctionState {
   /// Resets the function, with config space saved before and restored after.
   package func reset() {
     loseState()
-    if let offset = config.capability(StandardCapability.pm) {
+    if let offset = config.capability(.powerManagement) {
       config.set(UInt64(config.word(at: offset + 4) & ~3), at: offset + 4, width: 2)
     }
   }

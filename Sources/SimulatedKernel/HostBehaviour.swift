@@ -1,3 +1,5 @@
+internal import PCI
+
 /// What a function does behind its registers, as a description names it.
 package enum HostBehaviour: String, Sendable, CaseIterable {
   /// Registers, a DMA engine and interrupts on command.
@@ -16,10 +18,10 @@ extension HostFunction {
   private var testDeviceShape: TestDevice.Shape {
     var shape = TestDevice.Shape()
     shape.hasPin = config.byte(at: PCIRegister.interruptPin) != 0
-    if let offset = config.capability(StandardCapability.msi) {
+    if let offset = config.capability(.msi) {
       shape.msiVectors = 1 << Int(min(5, config.word(at: offset + 2) >> 1 & 7))
     }
-    if let offset = config.capability(StandardCapability.msix) {
+    if let offset = config.capability(.msix) {
       shape.msixVectors = Int(config.word(at: offset + 2) & 0x7FF) + 1
       let pending = config.long(at: offset + 8)
       shape.pending = RegisterPlace(bar: Int(pending & 7), offset: UInt64(pending & ~7))
@@ -30,7 +32,7 @@ extension HostFunction {
 
   /// The MSI-X table, nil without one.
   private var messageTable: RegisterArea? {
-    guard let offset = config.capability(StandardCapability.msix) else { return nil }
+    guard let offset = config.capability(.msix) else { return nil }
     let table = config.long(at: offset + 4)
     let start = UInt64(table & ~7)
     let size = 16 * (UInt64(config.word(at: offset + 2) & 0x7FF) + 1)

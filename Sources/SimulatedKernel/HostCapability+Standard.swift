@@ -1,8 +1,9 @@
+package import PCI
+
 extension HostCapability {
   /// A standard capability known only by its bytes after the header.
-  package static func standard(_ identifier: UInt8, at offset: Int, body: [UInt8]) -> Self {
-    var capability = HostCapability(
-      identifier: UInt16(identifier), isExtended: false, offset: offset, length: 2 + body.count)
+  package static func standard(_ identifier: CapabilityID, at offset: Int, body: [UInt8]) -> Self {
+    var capability = HostCapability(identifier, at: offset, length: 2 + body.count)
     capability.overlay(body)
     return capability
   }
@@ -11,8 +12,7 @@ extension HostCapability {
   package static func powerManagement(
     at offset: Int, capabilities: UInt16, control: UInt16
   ) -> Self {
-    var capability = HostCapability(
-      identifier: UInt16(StandardCapability.pm), isExtended: false, offset: offset, length: 8)
+    var capability = HostCapability(.powerManagement, at: offset, length: 8)
     capability.set(2, UInt64(capabilities), width: 2)
     capability.set(4, UInt64(control), width: 2, writable: 0x1F03, clearedByOne: 0x8000)
     return capability
@@ -23,9 +23,7 @@ extension HostCapability {
     at offset: Int, vectors: Int, is64Bit: Bool, hasMasks: Bool
   ) -> Self {
     let length = 10 + (is64Bit ? 4 : 0) + (hasMasks ? 10 : 0)
-    var capability = HostCapability(
-      identifier: UInt16(StandardCapability.msi), isExtended: false, offset: offset,
-      length: length)
+    var capability = HostCapability(.msi, at: offset, length: length)
     let capable = UInt64(max(1, vectors).trailingZeroBitCount) << 1
     capability.set(
       2, capable | (is64Bit ? 0x80 : 0) | (hasMasks ? 0x100 : 0), width: 2, writable: 0x71)
@@ -45,8 +43,7 @@ extension HostCapability {
     at offset: Int, vectors: Int, tableBAR: Int, tableOffset: UInt32, pendingBAR: Int,
     pendingOffset: UInt32
   ) -> Self {
-    var capability = HostCapability(
-      identifier: UInt16(StandardCapability.msix), isExtended: false, offset: offset, length: 12)
+    var capability = HostCapability(.msix, at: offset, length: 12)
     capability.set(2, UInt64(vectors - 1), width: 2, writable: 0xC000)
     capability.set(4, UInt64(tableOffset) | UInt64(tableBAR), width: 4)
     capability.set(8, UInt64(pendingOffset) | UInt64(pendingBAR), width: 4)
@@ -55,8 +52,7 @@ extension HostCapability {
 
   /// Vital product data, reached through an address and a data register.
   package static func vitalProductData(at offset: Int) -> Self {
-    var capability = HostCapability(
-      identifier: UInt16(StandardCapability.vpd), isExtended: false, offset: offset, length: 8)
+    var capability = HostCapability(.vpd, at: offset, length: 8)
     capability.set(2, 0, width: 2, writable: 0xFFFF)
     capability.set(4, 0, width: 4, writable: 0xFFFF_FFFF)
     return capability
@@ -64,8 +60,7 @@ extension HostCapability {
 
   /// Advanced features of a conventional function.
   package static func advancedFeatures(at offset: Int, hasFLR: Bool) -> Self {
-    var capability = HostCapability(
-      identifier: UInt16(StandardCapability.af), isExtended: false, offset: offset, length: 6)
+    var capability = HostCapability(.advancedFeatures, at: offset, length: 6)
     capability.set(2, 6, width: 1)
     capability.set(3, hasFLR ? 3 : 1, width: 1)
     return capability
@@ -73,8 +68,7 @@ extension HostCapability {
 
   /// A vendor's own capability: its length byte, then `body`.
   package static func vendor(at offset: Int, body: [UInt8]) -> Self {
-    .standard(
-      StandardCapability.vendor, at: offset, body: [UInt8(clamping: 3 + body.count)] + body)
+    .standard(.vendorSpecific, at: offset, body: [UInt8(clamping: 3 + body.count)] + body)
   }
 }
 
@@ -103,9 +97,7 @@ package struct HostExpressRegisters: Sendable, Equatable {
 
   /// The capability, 20 bytes in version 1 and 60 in version 2.
   package func capability(at offset: Int) -> HostCapability {
-    var capability = HostCapability(
-      identifier: UInt16(StandardCapability.pcie), isExtended: false, offset: offset,
-      length: version < 2 ? 20 : 60)
+    var capability = HostCapability(.pcie, at: offset, length: version < 2 ? 20 : 60)
     capability.set(2, UInt64(version) | UInt64(type) << 4, width: 2)
     capability.set(4, UInt64(deviceCapabilities), width: 4)
     // The FLR bit is an order, not a state: it always reads 0.

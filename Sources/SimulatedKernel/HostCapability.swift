@@ -1,7 +1,29 @@
+package import PCI
+
 /// A capability with its place in config space, its registers and what a write does to them.
 package struct HostCapability: Sendable, Equatable {
-  package var identifier: UInt16
-  package var isExtended: Bool
+  /// The number of a capability, in one of the two lists.
+  package enum Identifier: Sendable, Equatable {
+    case standard(CapabilityID)
+    case extended(ExtendedCapabilityID)
+
+    /// The number as the header has it, 8 or 16 bits.
+    var number: UInt64 {
+      switch self {
+      case .standard(let identifier): UInt64(identifier.rawValue)
+      case .extended(let identifier): UInt64(identifier.rawValue)
+      }
+    }
+
+    fileprivate var headerSize: Int {
+      switch self {
+      case .standard: 2
+      case .extended: 4
+      }
+    }
+  }
+
+  package var identifier: Identifier
   /// Where the header is.
   package var offset: Int
   /// The version in an extended header, 1 to 15; 0 for a standard one.
@@ -13,21 +35,27 @@ package struct HostCapability: Sendable, Equatable {
   private var writable: [UInt8]
   private var clearedByOne: [UInt8]
 
-  /// A capability whose registers are all zero and read-only.
-  package init(
-    identifier: UInt16, isExtended: Bool, offset: Int, version: UInt8 = 0, length: Int
-  ) {
+  /// A standard capability whose registers are all zero and read-only.
+  package init(_ identifier: CapabilityID, at offset: Int, length: Int) {
+    self.init(.standard(identifier), at: offset, version: 0, length: length)
+  }
+
+  /// An extended capability whose registers are all zero and read-only.
+  package init(_ identifier: ExtendedCapabilityID, at offset: Int, version: UInt8, length: Int) {
+    self.init(.extended(identifier), at: offset, version: version, length: length)
+  }
+
+  private init(_ identifier: Identifier, at offset: Int, version: UInt8, length: Int) {
     self.identifier = identifier
-    self.isExtended = isExtended
     self.offset = offset
     self.version = version
-    body = Array(repeating: 0, count: max(0, length - (isExtended ? 4 : 2)))
+    body = Array(repeating: 0, count: max(0, length - identifier.headerSize))
     writable = body
     clearedByOne = body
   }
 
   /// Bytes of identifier and next pointer: 2, or 4 for an extended one.
-  package var headerSize: Int { isExtended ? 4 : 2 }
+  package var headerSize: Int { identifier.headerSize }
 
   /// Bytes from the header on.
   package var length: Int { headerSize + body.count }

@@ -1,3 +1,5 @@
+package import PCI
+
 /// The config space of one function as the hardware has it: values and what a write does to them.
 ///
 /// Offsets outside the space read as 0xFF and take no write; nothing traps.
@@ -73,105 +75,37 @@ package struct HostConfigSpace: Sendable, Equatable {
   }
 
   /// The offset of a standard capability in the chain, or nil.
-  package func capability(_ identifier: UInt8) -> Int? {
+  package func capability(_ identifier: CapabilityID) -> Int? {
     capabilities.first { $0.identifier == identifier }?.offset
   }
 
   /// The offset of an extended capability in the chain, or nil.
-  package func extendedCapability(_ identifier: UInt16) -> Int? {
+  package func extendedCapability(_ identifier: ExtendedCapabilityID) -> Int? {
     extendedCapabilities.first { $0.identifier == identifier }?.offset
   }
 
   /// The standard capabilities in chain order; a looping chain ends at 48.
-  package var capabilities: [(identifier: UInt8, offset: Int)] {
+  package var capabilities: [(identifier: CapabilityID, offset: Int)] {
     guard word(at: PCIRegister.status) & PCIRegister.statusCapabilityList != 0 else { return [] }
-    var found: [(identifier: UInt8, offset: Int)] = []
+    var found: [(identifier: CapabilityID, offset: Int)] = []
     var next = Int(byte(at: PCIRegister.capabilityPointer) & 0xFC)
     while next >= 0x40, found.count < 48 {
-      found.append((byte(at: next), next))
+      found.append((CapabilityID(rawValue: byte(at: next)), next))
       next = Int(byte(at: next + 1) & 0xFC)
     }
     return found
   }
 
   /// The extended capabilities in chain order; a looping chain ends at 960.
-  package var extendedCapabilities: [(identifier: UInt16, offset: Int)] {
+  package var extendedCapabilities: [(identifier: ExtendedCapabilityID, offset: Int)] {
     guard size > 256, long(at: 0x100) != 0, long(at: 0x100) != 0xFFFF_FFFF else { return [] }
-    var found: [(identifier: UInt16, offset: Int)] = []
+    var found: [(identifier: ExtendedCapabilityID, offset: Int)] = []
     var next = 0x100
     while next >= 0x100, found.count < 960 {
       let header = long(at: next)
-      found.append((UInt16(truncatingIfNeeded: header), next))
+      found.append((ExtendedCapabilityID(rawValue: UInt16(truncatingIfNeeded: header)), next))
       next = Int(header >> 20 & 0xFFC)
     }
     return found
   }
-}
-
-/// Offsets and bits of the header that all functions share (PCI Local Bus 3.0, 6.1).
-package enum PCIRegister {
-  package static let vendor = 0x00
-  package static let device = 0x02
-  package static let command = 0x04
-  package static let status = 0x06
-  package static let revision = 0x08
-  package static let cacheLine = 0x0C
-  package static let latency = 0x0D
-  package static let headerType = 0x0E
-  package static let bist = 0x0F
-  package static let bar0 = 0x10
-  package static let subsystemVendor = 0x2C
-  package static let subsystem = 0x2E
-  package static let rom = 0x30
-  package static let capabilityPointer = 0x34
-  package static let interruptLine = 0x3C
-  package static let interruptPin = 0x3D
-
-  package static let commandIO: UInt16 = 0x1
-  package static let commandMemory: UInt16 = 0x2
-  package static let commandMaster: UInt16 = 0x4
-  package static let commandInterruptDisable: UInt16 = 0x400
-  package static let statusCapabilityList: UInt16 = 0x10
-}
-
-/// Identifiers of the standard capabilities that the model looks into.
-package enum StandardCapability {
-  package static let pm: UInt8 = 0x01
-  package static let agp: UInt8 = 0x02
-  package static let vpd: UInt8 = 0x03
-  package static let msi: UInt8 = 0x05
-  package static let pcix: UInt8 = 0x07
-  package static let ht: UInt8 = 0x08
-  package static let vendor: UInt8 = 0x09
-  package static let pcie: UInt8 = 0x10
-  package static let msix: UInt8 = 0x11
-  package static let sata: UInt8 = 0x12
-  package static let af: UInt8 = 0x13
-}
-
-/// Identifiers of the extended capabilities that the model looks into.
-package enum ExtendedCapability {
-  package static let aer: UInt16 = 0x01
-  package static let vc: UInt16 = 0x02
-  package static let dsn: UInt16 = 0x03
-  package static let powerBudget: UInt16 = 0x04
-  package static let mfvc: UInt16 = 0x08
-  package static let vc9: UInt16 = 0x09
-  package static let vendor: UInt16 = 0x0B
-  package static let acs: UInt16 = 0x0D
-  package static let ari: UInt16 = 0x0E
-  package static let ats: UInt16 = 0x0F
-  package static let sriov: UInt16 = 0x10
-  package static let multicast: UInt16 = 0x12
-  package static let pri: UInt16 = 0x13
-  package static let resizableBAR: UInt16 = 0x15
-  package static let dpa: UInt16 = 0x16
-  package static let tph: UInt16 = 0x17
-  package static let ltr: UInt16 = 0x18
-  package static let secondaryPCIe: UInt16 = 0x19
-  package static let pasid: UInt16 = 0x1B
-  package static let dpc: UInt16 = 0x1D
-  package static let l1Substates: UInt16 = 0x1E
-  package static let ptm: UInt16 = 0x1F
-  package static let dvsec: UInt16 = 0x23
 }

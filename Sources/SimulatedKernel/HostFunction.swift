@@ -57,7 +57,7 @@ package struct HostFunction: Sendable, Equatable {
 
   /// Whether the function can have virtual functions.
   package var isPhysical: Bool {
-    config.extendedCapability(ExtendedCapability.sriov) != nil
+    config.extendedCapability(.sriov) != nil
   }
 
   /// The memory or I/O region of one BAR, nil when absent.

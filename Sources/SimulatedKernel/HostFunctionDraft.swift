@@ -110,7 +110,7 @@ struct HostFunctionDraft {
 
   /// Whether the function can have virtual functions.
   var isPhysical: Bool {
-    builder.extendedCapabilities.contains { $0.identifier == ExtendedCapability.sriov }
+    builder.extendedCapabilities.contains { $0.identifier == .extended(.sriov) }
   }
 
   private mutating func readCapabilities(_ fields: YAMLFields) throws(HostDescriptionError) {

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import PCI
 internal import SystemPackage
 
 extension IOMMUFDFile {
@@ -220,11 +221,11 @@ extension BoundDevice {
       return bits | UInt64(IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED)
     }
     let config = device.function.config
-    let hasATS = config.extendedCapability(ExtendedCapability.ats) != nil
+    let hasATS = config.extendedCapability(.ats) != nil
     if !group.iommu.supportsDeviceTLB || !hasATS {
       bits |= UInt64(IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED)
     }
-    if pasidLog2 > 0, let offset = config.extendedCapability(ExtendedCapability.pasid) {
+    if pasidLog2 > 0, let offset = config.extendedCapability(.pasid) {
       // Execute and privileged sit at the same places in the control register.
       bits |= UInt64(config.word(at: offset + 6) & 0x6)
     }

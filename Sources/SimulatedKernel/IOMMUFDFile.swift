@@ -66,14 +66,6 @@ final class IOMMUFDFile: OpenFile {
     }
   }
 
-  func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
-    throw .einval
-  }
-
-  func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
-    throw .einval
-  }
-
   func closed(on host: SimulatedHost) { host.release(context) }
 
   // MARK: Address spaces

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import HostKernel
+internal import PCI
 package import SystemPackage
 
 /// A function whose interrupts go to the eventfds of its user, whoever serves it.
@@ -42,10 +43,10 @@ extension InterruptSource {
     switch index {
     case VFIO_PCI_INTX_IRQ_INDEX: return interruptPin == 0 ? 0 : 1
     case VFIO_PCI_MSI_IRQ_INDEX:
-      guard let offset = function.config.capability(StandardCapability.msi) else { return 0 }
+      guard let offset = function.config.capability(.msi) else { return 0 }
       return 1 << UInt32(function.config.word(at: offset + 2) >> 1 & 7)
     case VFIO_PCI_MSIX_IRQ_INDEX:
-      guard let offset = function.config.capability(StandardCapability.msix) else { return 0 }
+      guard let offset = function.config.capability(.msix) else { return 0 }
       return UInt32(function.config.word(at: offset + 2) & 0x7FF) + 1
     case VFIO_PCI_ERR_IRQ_INDEX: return function.isExpress ? 1 : 0
     case VFIO_PCI_REQ_IRQ_INDEX: return 1
@@ -168,11 +169,11 @@ extension InterruptSource {
   private func setHardwareEnable(_ mode: InterruptState.Mode, _ isOn: Bool) {
     switch mode {
     case .msi:
-      guard let offset = function.config.capability(StandardCapability.msi) else { return }
+      guard let offset = function.config.capability(.msi) else { return }
       let control = function.config.word(at: offset + 2) & ~1
       function.config.write(word: control | (isOn ? 1 : 0), at: offset + 2)
     case .msix:
-      guard let offset = function.config.capability(StandardCapability.msix) else { return }
+      guard let offset = function.config.capability(.msix) else { return }
       let control = function.config.word(at: offset + 2) & ~0xC000
       function.config.write(word: control | (isOn ? 0x8000 : 0), at: offset + 2)
     case .none, .intx: break
@@ -246,7 +247,7 @@ extension VFIODevice: InterruptSource {
   /// Vectors can be added while MSI-X is on; a function without MSI-X says no.
   var hasDynamicVectors: Bool {
     function.description.hasDynamicMSIX
-      && function.config.capability(StandardCapability.msix) != nil
+      && function.config.capability(.msix) != nil
   }
 
   func takesMoreVectors(_ mode: InterruptState.Mode) -> Bool { mode == .msix && hasDynamicVectors }

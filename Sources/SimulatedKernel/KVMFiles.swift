@@ -71,12 +71,6 @@ final class RealKVMModuleFile: OpenFile {
 
   func answers(_ request: UInt, _ argument: UserArgument) -> Bool { false }
 
-  func control(
-    _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
-  ) throws(Errno) -> Int32 {
-    throw .enotty
-  }
-
   func made(_ descriptor: Int32, by request: UInt, on host: SimulatedHost) {
     guard request == UInt(KVM_CREATE_VM) else { return }
     host.files.add(RealKVMMachineFile(), as: descriptor)

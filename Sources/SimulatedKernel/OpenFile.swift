@@ -36,8 +36,15 @@ protocol OpenFile: AnyObject {
   func closed(on host: SimulatedHost)
 }
 
+/// What the kernel answers for a file that lacks an operation.
 extension OpenFile {
   func answers(_ request: UInt, _ argument: UserArgument) -> Bool { true }
+
+  func control(
+    _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
+  ) throws(Errno) -> Int32 {
+    throw .enotty
+  }
 
   func made(_ descriptor: Int32, by request: UInt, on host: SimulatedHost) {}
 
@@ -63,19 +70,10 @@ extension OpenFile {
   func unmapped(_ address: UInt, on host: SimulatedHost) {}
 }
 
-/// An eventfd made through the seam: the descriptor itself is real.
-final class EventFile: OpenFile {
-  let kind = "eventfd"
-  private let descriptor: Int32
+/// A file without offsets, such as an eventfd or a queue: `pread(2)` and `pwrite(2)` give `ESPIPE`.
+protocol StreamFile: OpenFile {}
 
-  init(_ descriptor: Int32) { self.descriptor = descriptor }
-
-  func control(
-    _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
-  ) throws(Errno) -> Int32 {
-    throw .enotty
-  }
-
+extension StreamFile {
   func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
     throw .espipe
   }
@@ -83,6 +81,14 @@ final class EventFile: OpenFile {
   func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
     throw .espipe
   }
+}
+
+/// An eventfd made through the seam: the descriptor itself is real.
+final class EventFile: StreamFile {
+  let kind = "eventfd"
+  private let descriptor: Int32
+
+  init(_ descriptor: Int32) { self.descriptor = descriptor }
 
   func closed(on host: SimulatedHost) {
     for device in host.devices { device.eventClosed(descriptor) }
@@ -96,12 +102,6 @@ final class AttributeFile: OpenFile {
 
   init(contents: [UInt8]) { self.contents = contents }
 
-  func control(
-    _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
-  ) throws(Errno) -> Int32 {
-    throw .enotty
-  }
-
   func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
     guard offset < UInt64(contents.count) else { return [] }
     return Array(contents[Int(offset)...].prefix(count))
@@ -110,6 +110,4 @@ final class AttributeFile: OpenFile {
   func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
     throw .ebadf
   }
-
-  func closed(on host: SimulatedHost) {}
 }

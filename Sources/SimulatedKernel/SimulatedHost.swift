@@ -86,13 +86,6 @@ final class SimulatedHost {
     description.buses.first { $0.address == function.address.busAddress }
   }
 
-  func resetSet(of function: FunctionState) -> ResetSet {
-    guard let bus = bus(of: function), !function.description.isVirtual else {
-      return .alone(function.address)
-    }
-    return bus.reset == .slot ? .slot(bus.address, function.address.device) : .bus(bus.address)
-  }
-
   /// The sysfs of the moment.
   var sysfs: SysfsTree {
     let changes = functions.reduce(deviceChanges) { $0 + $1.sysfsChanges }
@@ -245,49 +238,6 @@ final class SimulatedHost {
   func overlapsDeviceMemory(_ range: ClosedRange<UInt64>) -> Bool {
     mappings.contains { address, mapping in
       range.overlaps(UInt64(address)...(UInt64(address) + UInt64(mapping.length - 1)))
-    }
-  }
-
-  // MARK: Reset
-
-  /// Tries the function's reset methods in order (4.5): `EAGAIN` when it is locked, `ENOTTY` when
-  /// none applies.
-  func tryFunctionReset(_ function: FunctionState) throws(Errno) {
-    guard !function.isLocked else { throw .eagain }
-    for method in function.description.resetMethods {
-      switch method {
-      case .deviceSpecific, .acpi, .flr, .afFLR, .pm:
-        guard FunctionReset.missing(for: method, in: function.config) == nil else { continue }
-      case .bus, .cxlBus:
-        guard isAloneOnBus(function) else { continue }
-      }
-      function.reset()
-      // A function that does not come back lets the kernel try the next method.
-      if !function.resetTimesOut { return }
-    }
-    throw .enotty
-  }
-
-  /// A bus or slot reset as a function's own method takes nobody else along.
-  private func isAloneOnBus(_ function: FunctionState) -> Bool {
-    guard let bus = bus(of: function), bus.reset != .none else { return false }
-    return functions.filter { $0.address.busAddress == bus.address }.count == 1
-  }
-
-  /// After a last close: resets a whole set that nobody uses when a member still needs it.
-  func resetUnused(setOf device: VFIODevice) {
-    guard let scope = scope(of: device), scope.isWhole, !scope.isInUse, scope.needsReset else {
-      return
-    }
-    // A locked function keeps its mark and is tried again at the next last close.
-    do throws(Errno) { try scope.perform() } catch { return }
-  }
-
-  private func scope(of device: VFIODevice) -> ResetScope? {
-    do throws(Errno) {
-      return try ResetScope(of: device.function, on: self)
-    } catch {
-      return nil
     }
   }
 

@@ -79,7 +79,7 @@ extension SimulatedKernel {
   package func setResetting(_ address: PCIAddress, _ isResetting: Bool) throws(Errno) {
     try change { host throws(Errno) in
       let function = try host.existing(address)
-      guard function.config.extendedCapability(ExtendedCapability.ats) != nil else { return }
+      guard function.config.extendedCapability(.ats) != nil else { return }
       function.group.isBlockedByReset = isResetting
     }
   }

@@ -1,3 +1,4 @@
+internal import PCI
 package import SystemPackage
 
 /// The sysfs of a simulated host as far as PCI, IOMMU groups and VFIO go.

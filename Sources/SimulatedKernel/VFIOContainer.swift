@@ -37,16 +37,6 @@ final class VFIOContainer: OpenFile {
     return 0
   }
 
-  func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
-    throw .einval
-  }
-
-  func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
-    throw .einval
-  }
-
-  func closed(on host: SimulatedHost) {}
-
   private func extensionAnswer(_ number: UInt64, on host: SimulatedHost) -> Int32 {
     if number == UInt64(VFIO_NOIOMMU_IOMMU) {
       return host.parameters.allowsNoIOMMU && (groups.isEmpty || isNoIOMMU) ? 1 : 0

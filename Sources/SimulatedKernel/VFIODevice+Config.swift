@@ -1,3 +1,4 @@
+internal import PCI
 internal import SystemPackage
 
 /// The config region (5.3 and 5.4 of the contract).

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import PCI
 internal import SystemPackage
 
 /// `VFIO_DEVICE_GET_IRQ_INFO` and `VFIO_DEVICE_SET_IRQS` (section 9 of the contract).
@@ -54,5 +55,5 @@ extension VFIODeviceFile {
 }
 
 extension FunctionState {
-  var isExpress: Bool { config.capability(StandardCapability.pcie) != nil }
+  var isExpress: Bool { config.capability(.pcie) != nil }
 }

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import HostKernel
+internal import PCI
 internal import SystemPackage
 
 /// Regions of a device: what they are, reading, writing and mapping them (5.1 and 5.2).
@@ -203,7 +204,7 @@ extension HostBAR {
 extension FunctionState {
   /// The BAR and bytes of the MSI-X table, nil without one.
   package var messageTable: (bar: Int, range: Range<Int>)? {
-    guard let offset = config.capability(StandardCapability.msix) else { return nil }
+    guard let offset = config.capability(.msix) else { return nil }
     let entries = Int(config.word(at: offset + 2) & 0x7FF) + 1
     let table = config.long(at: offset + 4)
     let start = Int(table & ~7)

@@ -35,14 +35,6 @@ final class VFIOGroupFile: OpenFile {
     return 0
   }
 
-  func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
-    throw .einval
-  }
-
-  func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
-    throw .einval
-  }
-
   func closed(on host: SimulatedHost) { release(on: host) }
 
   private func status(

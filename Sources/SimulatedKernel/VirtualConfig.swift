@@ -1,3 +1,5 @@
+internal import PCI
+
 /// The config space that a user of a device sees: which bits are the kernel's copy, which are the
 /// hardware's, and which take writes (5.3 and 5.4 of the contract).
 ///
@@ -131,7 +133,7 @@ struct VirtualConfig {
       if bar.kind == .memory64 { masks[bar.index + 1] = ~(bar.size - 1) >> 32 }
     }
     for index in 0..<6 {
-      fix(PCIRegister.bar0 + 4 * index, mask: masks[index], fixed: types[index])
+      fix(PCIRegister.bar(index), mask: masks[index], fixed: types[index])
     }
     fix(PCIRegister.rom, mask: romSize == 0 ? 0 : ~(romSize - 1) & 0xFFFF_FFFF | 1, fixed: 0)
   }
@@ -176,11 +178,9 @@ struct VirtualConfig {
 // MARK: - Standard capabilities
 
 extension VirtualConfig {
-  private static let visible: Set<UInt8> = [
-    StandardCapability.pm, StandardCapability.agp, StandardCapability.vpd, StandardCapability.msi,
-    StandardCapability.pcix, StandardCapability.ht, StandardCapability.vendor,
-    StandardCapability.pcie, StandardCapability.msix, StandardCapability.sata,
-    StandardCapability.af,
+  private static let visible: Set<CapabilityID> = [
+    .powerManagement, .agp, .vpd, .msi, .pcix, .hyperTransport, .vendorSpecific, .pcie, .msix,
+    .serialATA, .advancedFeatures,
   ]
 
   private mutating func linkStandard(_ config: HostConfigSpace) {
@@ -200,18 +200,18 @@ extension VirtualConfig {
   }
 
   private static func length(
-    of identifier: UInt8, at offset: Int, in config: HostConfigSpace
+    of identifier: CapabilityID, at offset: Int, in config: HostConfigSpace
   ) -> Int {
     switch identifier {
-    case StandardCapability.pm, StandardCapability.vpd: 8
-    case StandardCapability.msi: messageLength(config.word(at: offset + 2))
-    case StandardCapability.msix: 12
-    case StandardCapability.pcie: config.byte(at: offset + 2) & 0xF < 2 ? 0x14 : 0x3C
-    case StandardCapability.af: 6
-    case StandardCapability.vendor: max(3, Int(config.byte(at: offset + 2)))
-    case StandardCapability.pcix: 24
-    case StandardCapability.agp: 12
-    case StandardCapability.sata: 8
+    case .powerManagement, .vpd: 8
+    case .msi: messageLength(config.word(at: offset + 2))
+    case .msix: 12
+    case .pcie: config.byte(at: offset + 2) & 0xF < 2 ? 0x14 : 0x3C
+    case .advancedFeatures: 6
+    case .vendorSpecific: max(3, Int(config.byte(at: offset + 2)))
+    case .pcix: 24
+    case .agp: 12
+    case .serialATA: 8
     default: 4
     }
   }
@@ -220,24 +220,24 @@ extension VirtualConfig {
     10 + (control & 0x80 != 0 ? 4 : 0) + (control & 0x100 != 0 ? 10 : 0)
   }
 
-  private mutating func describe(_ identifier: UInt8, at offset: Int, length: Int) {
+  private mutating func describe(_ identifier: CapabilityID, at offset: Int, length: Int) {
     switch identifier {
-    case StandardCapability.pm: describePowerManagement(at: offset)
-    case StandardCapability.msi: describeMessages(at: offset)
-    case StandardCapability.pcie:
+    case .powerManagement: describePowerManagement(at: offset)
+    case .msi: describeMessages(at: offset)
+    case .pcie:
       express = offset
       // FLR, payload and read request size are virtual; phantom functions cannot be enabled.
       describe(offset + 8, width: 2, virtual: 0xF0E0, writable: 0xFDFF)
       describe(offset + 0x28, width: 2, virtual: 0x0020, writable: 0xFFDF)
-    case StandardCapability.vpd:
+    case .vpd:
       vitalProductData = offset
       describe(offset + 2..<offset + 8, virtual: 0xFF, writable: 0xFF)
-    case StandardCapability.af:
+    case .advancedFeatures:
       advancedFeatures = offset
       describe(offset + 4..<offset + 5, virtual: 0x01, writable: 0x01)
-    case StandardCapability.vendor:
+    case .vendorSpecific:
       describe(offset + 2..<offset + length, virtual: 0, writable: 0xFF)
-    case StandardCapability.pcix:
+    case .pcix:
       describe(offset + 2, width: 2, virtual: 0, writable: 0xFFFF)
       describe(offset + 8, width: 4, virtual: 0, writable: 0xFFFF_FFFF)
     default: break
@@ -269,13 +269,10 @@ extension VirtualConfig {
 // MARK: - Extended capabilities
 
 extension VirtualConfig {
-  private static let visibleExtended: Set<UInt16> = [
-    ExtendedCapability.aer, ExtendedCapability.vc, ExtendedCapability.vc9, ExtendedCapability.dsn,
-    ExtendedCapability.powerBudget, ExtendedCapability.mfvc, ExtendedCapability.vendor,
-    ExtendedCapability.acs, ExtendedCapability.ari, ExtendedCapability.ats,
-    ExtendedCapability.sriov, ExtendedCapability.multicast, ExtendedCapability.pri,
-    ExtendedCapability.resizableBAR, ExtendedCapability.dpa, ExtendedCapability.tph,
-    ExtendedCapability.ltr, ExtendedCapability.dvsec,
+  private static let visibleExtended: Set<ExtendedCapabilityID> = [
+    .aer, .virtualChannel, .virtualChannelWithMFVC, .deviceSerialNumber, .powerBudgeting,
+    .multiFunctionVirtualChannel, .vendorSpecific, .acs, .ari, .ats, .sriov, .multicast, .pri,
+    .resizableBAR, .dpa, .tph, .ltr, .dvsec,
   ]
 
   /// Links stay the hardware's, a loop included, but for those that lead to a hidden capability.
@@ -324,25 +321,27 @@ extension VirtualConfig {
   }
 
   private static func extendedLength(
-    of identifier: UInt16, at offset: Int, room: Int, in config: HostConfigSpace
+    of identifier: ExtendedCapabilityID, at offset: Int, room: Int, in config: HostConfigSpace
   ) -> Int {
     let length =
       switch identifier {
-      case ExtendedCapability.aer: 44
-      case ExtendedCapability.dsn: 12
-      case ExtendedCapability.ari, ExtendedCapability.ats, ExtendedCapability.ltr: 8
-      case ExtendedCapability.sriov: 64
-      case ExtendedCapability.pri, ExtendedCapability.powerBudget: 16
-      case ExtendedCapability.vendor, ExtendedCapability.dvsec:
+      case .aer: 44
+      case .deviceSerialNumber: 12
+      case .ari, .ats, .ltr: 8
+      case .sriov: 64
+      case .pri, .powerBudgeting: 16
+      case .vendorSpecific, .dvsec:
         max(8, Int(config.long(at: offset + 4) >> 20))
       default: room
       }
     return max(4, min(length, config.size - offset))
   }
 
-  private mutating func describeExtended(_ identifier: UInt16, at offset: Int, length: Int) {
+  private mutating func describeExtended(
+    _ identifier: ExtendedCapabilityID, at offset: Int, length: Int
+  ) {
     switch identifier {
-    case ExtendedCapability.aer:
+    case .aer:
       for register in [4, 8, 12] {
         describe(offset + register, width: 4, virtual: 0, writable: 0x03FF_F031)
       }
@@ -350,9 +349,9 @@ extension VirtualConfig {
         describe(offset + register, width: 4, virtual: 0, writable: 0x0000_F1C1)
       }
       describe(offset + 24, width: 4, virtual: 0, writable: 0x0000_0140)
-    case ExtendedCapability.powerBudget:
+    case .powerBudgeting:
       describe(offset + 8, width: 4, virtual: 0, writable: 0xFFFF_FFFF)
-    case ExtendedCapability.vendor, ExtendedCapability.dvsec:
+    case .vendorSpecific, .dvsec:
       describe(offset + 4..<offset + length, virtual: 0, writable: 0xFF)
     default: break
     }

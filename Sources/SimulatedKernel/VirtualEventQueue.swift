@@ -2,17 +2,17 @@ internal import CLinux
 internal import SystemPackage
 
 /// A queue (VEVENTQ) of what a virtual IOMMU has to tell its guest, of one type of event.
-final class VirtualEventQueue {
+final class VirtualEventQueue: UserQueue {
   private struct Event {
     let sequence: UInt32
     let contents: [UInt8]
   }
 
+  let kind = "virtual event queue"
   let identifier: UInt32
   let type: UInt32
   /// Stays while it has a queue.
   unowned let virtualIOMMU: VirtualIOMMU
-  /// Its descriptor while that is open.
   var descriptor: QueueDescriptor?
   /// How many events may wait.
   private let depth: UInt32
@@ -43,7 +43,7 @@ final class VirtualEventQueue {
   }
 
   /// Hands out whole events, as many as fit. `EINVAL` when there are some and none fits.
-  func deliver(_ count: Int) throws(Errno) -> [UInt8] {
+  func read(_ count: Int) throws(Errno) -> [UInt8] {
     let size = MemoryLayout<iommufd_vevent_header>.size
     var bytes: [UInt8] = []
     while let event = waiting.first, size + event.contents.count <= count - bytes.count {
@@ -59,42 +59,6 @@ final class VirtualEventQueue {
     }
     guard !bytes.isEmpty || (waiting.isEmpty && lost == nil) else { throw .einval }
     return bytes
-  }
-}
-
-/// The descriptor of a queue of events.
-final class VirtualEventQueueFile: OpenFile {
-  let kind = "virtual event queue"
-  private let queue: VirtualEventQueue
-  private let context: IOMMUFDContext
-
-  init(_ queue: VirtualEventQueue, of context: IOMMUFDContext) {
-    self.queue = queue
-    self.context = context
-    context.retain()
-  }
-
-  func control(
-    _ request: UInt, _ argument: inout UserArgument, on host: SimulatedHost
-  ) throws(Errno) -> Int32 {
-    throw .enotty
-  }
-
-  func read(_ count: Int, on host: SimulatedHost) throws(Errno) -> [UInt8] {
-    try queue.deliver(count)
-  }
-
-  func read(_ count: Int, at offset: UInt64, on host: SimulatedHost) throws(Errno) -> [UInt8] {
-    throw .espipe
-  }
-
-  func write(_ bytes: [UInt8], at offset: UInt64, on host: SimulatedHost) throws(Errno) -> Int {
-    throw .espipe
-  }
-
-  func closed(on host: SimulatedHost) {
-    queue.descriptor = nil
-    host.release(context)
   }
 }
 
@@ -117,7 +81,7 @@ extension IOMMUFDFile {
     queue.descriptor = descriptor
     virtual.eventQueues[queue.type] = queue
     context.add(.events(queue), as: queue.identifier)
-    host.files.add(VirtualEventQueueFile(queue, of: context), as: descriptor.descriptor)
+    host.files.add(QueueFile(queue, of: context), as: descriptor.descriptor)
     command.out_veventq_id = queue.identifier
     command.out_veventq_fd = UInt32(bitPattern: descriptor.descriptor)
     do throws(Errno) {

@@ -1,3 +1,4 @@
+internal import PCI
 package import SimulatedKernel
 
 extension HostConfigSpace {
@@ -8,7 +9,7 @@ extension HostConfigSpace {
     config.set(0, at: PCIRegister.command, width: 2)
     config.set(0, at: PCIRegister.interruptLine, width: 1)
     for bar in bars {
-      let register = PCIRegister.bar0 + 4 * bar.index
+      let register = PCIRegister.bar(bar.index)
       let width = bar.kind == .memory64 ? 8 : 4
       config.set(bar.typeBits, at: register, width: width)
       config.allow(writing: ~(max(16, bar.size) - 1), at: register, width: width)
@@ -18,17 +19,13 @@ extension HostConfigSpace {
       config.set(0, at: PCIRegister.rom, width: 4)
       config.allow(writing: ~(romSize - 1) | 1, at: PCIRegister.rom, width: 4)
     }
-    if let offset = capability(StandardCapability.msi) { config.clear(0x71, at: offset + 2) }
-    if let offset = capability(StandardCapability.msix) { config.clear(0xC000, at: offset + 2) }
-    if let offset = capability(StandardCapability.pm) { config.clear(0x3, at: offset + 4) }
-    for identifier in [
-      ExtendedCapability.pasid, ExtendedCapability.ats,
-    ] {
+    if let offset = capability(.msi) { config.clear(0x71, at: offset + 2) }
+    if let offset = capability(.msix) { config.clear(0xC000, at: offset + 2) }
+    if let offset = capability(.powerManagement) { config.clear(0x3, at: offset + 4) }
+    for identifier in [ExtendedCapabilityID.pasid, .ats] {
       if let offset = extendedCapability(identifier) { config.clear(0xFFFF, at: offset + 6) }
     }
-    if let offset = extendedCapability(ExtendedCapability.pri) {
-      config.clear(0x3, at: offset + 4)
-    }
+    if let offset = extendedCapability(.pri) { config.clear(0x3, at: offset + 4) }
     return config
   }
 

@@ -1,3 +1,4 @@
+internal import PCI
 internal import SimulatedKernel
 
 /// Config space: what a write does beyond the bits that it changes.
@@ -9,7 +10,7 @@ extension ServedFunction {
     for (index, byte) in bytes.enumerated() { function.config.write(byte, at: offset + index) }
     let range = offset..<offset + bytes.count
     if ordersReset(bytes, at: offset) || leavesD3(from: state) { reset() }
-    if let vpd = function.config.capability(StandardCapability.vpd), range.contains(vpd + 3) {
+    if let vpd = function.config.capability(.vpd), range.contains(vpd + 3) {
       transferProductData(at: vpd)
     }
     if wasDisabled, !disablesInterrupt { interruptLineChanged() }
@@ -24,12 +25,12 @@ extension ServedFunction {
       let index = register - offset
       return bytes.indices.contains(index) && bytes[index] & bit != 0
     }
-    if let express = config.capability(StandardCapability.pcie), FunctionReset.hasFLR(config),
+    if let express = config.capability(.pcie), FunctionReset.hasFLR(config),
       isSet(0x80, at: express + 9)
     {
       return true
     }
-    guard let advanced = config.capability(StandardCapability.af) else { return false }
+    guard let advanced = config.capability(.advancedFeatures) else { return false }
     return FunctionReset.hasAdvancedFLR(config) && isSet(0x01, at: advanced + 4)
   }
 

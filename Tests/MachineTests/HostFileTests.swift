@@ -28,8 +28,8 @@ import VirtualIOMMU
   @Test(arguments: names)
   func aFunctionWithPASIDHasEndToEndPrefixes(name: String) throws {
     for function in try Checkout.host(name).functions {
-      guard function.config.extendedCapability(ExtendedCapability.pasid) != nil else { continue }
-      let express = try #require(function.config.capability(StandardCapability.pcie))
+      guard function.config.extendedCapability(.pasid) != nil else { continue }
+      let express = try #require(function.config.capability(.pcie))
       #expect(function.config.long(at: express + 0x24) & 1 << 21 != 0, "\(function.address)")
     }
   }

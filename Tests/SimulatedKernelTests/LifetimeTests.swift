@@ -28,8 +28,8 @@ struct LifetimeTests {
     "SimulatedHost", "FunctionState", "GroupState", "VFIODevice", "VFIODeviceFile",
     "VFIOGroupFile", "VFIOContainer", "Type1Backend", "IOMMUFDFile", "IOMMUFDContext", "IOAS",
     "PageTable", "BoundDevice", "BARMemory", "EventFile", "AttributeFile", "MockDevice",
-    "VirtualIOMMU", "VirtualDevice", "VirtualEventQueue", "VirtualEventQueueFile", "FaultQueue",
-    "FaultQueueFile", "QueueDescriptor",
+    "VirtualIOMMU", "VirtualDevice", "VirtualEventQueue", "FaultQueue",
+    "QueueFile<VirtualEventQueue>", "QueueFile<FaultQueue>", "QueueDescriptor",
   ]
 
   /// A group with a native container and mappings, and a group with an iommufd in its place.
