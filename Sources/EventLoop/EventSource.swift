@@ -19,7 +19,7 @@ internal import CGLib
       guard let box = unsafe box else { return }
       unsafe Unmanaged<AnyObject>.fromOpaque(box).release()
     }
-    _ = unsafe g_source_attach(source, VMMain.executor.context.pointer)
+    unsafe VMMain.executor.context.attach(source)
   }
 
   deinit {

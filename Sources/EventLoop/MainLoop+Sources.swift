@@ -39,6 +39,9 @@ extension MainLoop {
       callback: unsafeBitCast(callback, to: GSourceFunc.self), handler: handler as Handler)
   }
 
+  /// Milliseconds on the clock of the timers (`CLOCK_MONOTONIC`); from any thread.
+  package static var now: UInt64 { UInt64(max(0, g_get_monotonic_time() / 1000)) }
+
   /// Calls `handler` once, not before `milliseconds` have passed, unless the source ends first.
   @VMMain package static func timer(
     milliseconds: UInt32, _ handler: @escaping @VMMain () -> Void

@@ -67,6 +67,16 @@ final class MainLoopExecutor: SerialExecutor {
   }
 
   var isOwnedByThisThread: Bool { unsafe g_main_context_is_owner(pointer) != 0 }
+
+  /// Has the loop serve a source.
+  ///
+  /// No handler runs the loop, so none can be called inside itself. GLib is told that one may: else it
+  /// takes the source's descriptor out of the poll set before each call and puts it back after, and
+  /// either wakes the loop for one more turn.
+  func attach(_ source: UnsafeMutablePointer<GSource>) {
+    unsafe g_source_set_can_recurse(source, 1)
+    _ = unsafe g_source_attach(source, pointer)
+  }
 }
 
 /// The source that wakes the loop when jobs wait; it lives as long as the program.
@@ -85,7 +95,7 @@ final class MainLoopExecutor: SerialExecutor {
     }
     unsafe pointer = g_source_new(functions, guint(MemoryLayout<GSource>.size))
     unsafe g_source_set_ready_time(pointer, -1)
-    _ = unsafe g_source_attach(pointer, context.pointer)
+    unsafe context.attach(pointer)
   }
 
   func makeReady() { unsafe g_source_set_ready_time(pointer, 0) }
