@@ -20,8 +20,9 @@ package final class InterruptRouter {
   private let setLine: (_ gsi: UInt32, _ level: Bool) -> Void
   /// High pins, each with the slot and pin at which it arrives on the root bus.
   private var raised: [Pin: (slot: Int, pin: Int)] = [:]
-  /// The inputs of the interrupt controller that are high because of `raised`.
-  private var high: Set<UInt32> = []
+  /// The inputs of the interrupt controller that are high because of `raised`, one bit for each of its
+  /// 24; an interrupt changes them twice, so nothing is allocated for that.
+  private var high: UInt32 = 0
   private var observers: [(RoutingObserver, () -> Void)] = []
   private var lastObserver: UInt64 = 0
 
@@ -95,9 +96,19 @@ package final class InterruptRouter {
   }
 
   private func drive() {
-    let wanted = Set(raised.values.map(globalInterrupt))
-    for gsi in high.subtracting(wanted).sorted() { setLine(gsi, false) }
-    for gsi in wanted.subtracting(high).sorted() { setLine(gsi, true) }
+    var wanted: UInt32 = 0
+    for arrival in raised.values { wanted |= 1 << globalInterrupt(arrival) }
+    let (lowered, raised) = (high & ~wanted, wanted & ~high)
     high = wanted
+    setLines(lowered, false)
+    setLines(raised, true)
+  }
+
+  private func setLines(_ inputs: UInt32, _ level: Bool) {
+    var rest = inputs
+    while rest != 0 {
+      setLine(UInt32(rest.trailingZeroBitCount), level)
+      rest &= rest - 1
+    }
   }
 }

@@ -20,6 +20,9 @@ package protocol EventSources: AnyObject {
   /// it broken (level triggered); otherwise as `watch`.
   func watchWritable(_ descriptor: Int32, _ handler: @escaping () -> Void) -> WatchToken
 
+  /// Milliseconds on a clock that never goes back, that of the timers.
+  var now: UInt64 { get }
+
   /// Calls `handler` once, after at least this many milliseconds.
   func timer(milliseconds: UInt32, _ handler: @escaping () -> Void) -> WatchToken
 

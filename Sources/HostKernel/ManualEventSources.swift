@@ -19,7 +19,7 @@ package final class ManualEventSources: EventSources {
   private var watches: [Watch] = []
   private var timers: [Timer] = []
   private var lastToken: UInt64 = 0
-  private var now: UInt64 = 0
+  package private(set) var now: UInt64 = 0
 
   package init() {}
 

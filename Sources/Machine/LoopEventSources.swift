@@ -41,6 +41,8 @@ package import HostKernel
     }
   }
 
+  package nonisolated var now: UInt64 { MainLoop.now }
+
   package nonisolated func timer(
     milliseconds: UInt32, _ handler: @escaping () -> Void
   ) -> WatchToken {

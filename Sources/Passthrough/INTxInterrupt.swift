@@ -23,6 +23,8 @@ package final class INTxInterrupt {
   private var unmaskEvent: EventDescriptor?
   private var watch: WatchToken?
   private var timer: WatchToken?
+  /// When mappings may come back, by the clock of the timers.
+  private var mappingsReturn: UInt64 = 0
   private var route = InterruptRoute(isEnabled: true, gsi: 0)
   private var isAccelerated = false
   private var isPending = false
@@ -188,17 +190,30 @@ package final class INTxInterrupt {
     environment.tracer.emit(
       .vfioIntxInterrupt, [.text(device.name), .number(UInt8(ascii: "A") + UInt8(pin & 3))])
     isPending = true
-    place.setLine(ofPin: pin, level: true)
     setMappingsEnabled(false)
     startTimer()
+    // Last: from here on the guest's handler may access a BAR, which has to trap, and wants the lock.
+    place.setLine(ofPin: pin, level: true)
   }
 
+  /// Puts the mappings' return off. A timer that runs is left alone and finds out when it ends.
   private func startTimer() {
-    cancelTimer()
     guard mappingTimeout > 0 else { return }
-    timer = environment.events.timer(milliseconds: mappingTimeout) { [unowned self] in
+    mappingsReturn = environment.events.now + UInt64(mappingTimeout)
+    if timer == nil { awaitMappings(milliseconds: mappingTimeout) }
+  }
+
+  private func awaitMappings(milliseconds: UInt32) {
+    timer = environment.events.timer(milliseconds: milliseconds) { [unowned self] in
       timer = nil
-      if isPending { startTimer() } else { setMappingsEnabled(true) }
+      let now = environment.events.now
+      if isPending {
+        startTimer()
+      } else if now < mappingsReturn {
+        awaitMappings(milliseconds: UInt32(mappingsReturn - now))
+      } else {
+        setMappingsEnabled(true)
+      }
     }
   }
 

@@ -116,12 +116,17 @@ final class RecordingAccelerator: Accelerator {
 final class BenchPlace: FunctionPlace {
   var current = InterruptRoute(isEnabled: true, gsi: 20)
   var levels: [Bool] = []
+  var onLevel: (Bool) -> Void = { _ in }
   var isOnRootBus = true
   var memoryRegion: RegionID?
   var portRegion: RegionID?
 
   func route(ofPin pin: Int) -> InterruptRoute { current }
-  func setLine(ofPin pin: Int, level: Bool) { levels.append(level) }
+
+  func setLine(ofPin pin: Int, level: Bool) {
+    levels.append(level)
+    onLevel(level)
+  }
 }
 
 /// One assigned function on a simulated host, driven as a guest and as the device.

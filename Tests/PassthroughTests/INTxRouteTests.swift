@@ -110,6 +110,42 @@ import Tracing
     #expect(bench.events.timerCount == 0)
   }
 
+  @Test func eachInterruptPutsTheReturnOfMappingsOffWithoutAnotherTimer() throws {
+    var options = FunctionOptions()
+    options.isINTxAccelerationAllowed = false
+    options.mappingTimeout = 100
+    let bench = try FunctionBench(options: options)
+    bench.placeTable()
+    bench.write(0x10, 4, 0xfd00_0000)
+    bench.write(4, 2, 0x2)
+    bench.tracer.set("vfio_region_mmaps_set_enabled", enabled: true)
+    for _ in 0..<3 {
+      try bench.kernel.setInterruptLine(of: FunctionBench.address, asserted: true)
+      bench.events.turn()
+      try bench.kernel.setInterruptLine(of: FunctionBench.address, asserted: false)
+      _ = bench.memory.read(0xfd00_0000, size: 4)
+      #expect(bench.events.timerCount == 1)
+      bench.events.advance(milliseconds: 60)
+    }
+    bench.events.advance(milliseconds: 39)
+    #expect(!bench.log.take().contains { $0.hasSuffix("enabled: 1") })
+    bench.events.advance(milliseconds: 1)
+    #expect(bench.log.take().filter { $0.hasSuffix("enabled: 1") }.count == 2)
+    #expect(bench.events.timerCount == 0)
+  }
+
+  @Test func mappingsAreOffWhenTheGuestHearsOfTheInterrupt() throws {
+    var options = FunctionOptions()
+    options.isINTxAccelerationAllowed = false
+    let bench = try FunctionBench(options: options)
+    bench.tracer.set("vfio_region_mmaps_set_enabled", enabled: true)
+    var seen: [String] = []
+    bench.place.onLevel = { level in if level { seen = bench.log.take() } }
+    try bench.kernel.setInterruptLine(of: FunctionBench.address, asserted: true)
+    bench.events.turn()
+    #expect(seen.filter { $0.hasSuffix("enabled: 0") }.count == 2)
+  }
+
   @Test func aTimeoutOfNothingLeavesMappingsOff() throws {
     var options = FunctionOptions()
     options.isINTxAccelerationAllowed = false
