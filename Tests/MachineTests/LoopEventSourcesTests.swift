@@ -11,6 +11,7 @@ import Testing
   @Test func aWatchForTheOtherEndsLeavingIsSilentWhileThereIsOnlyInput() throws {
     var ends: [Int32] = [0, 0]
     try #require(unsafe pipe(&ends) == 0)
+    _ = fcntl(ends[1], F_SETFD, FD_CLOEXEC)
     defer { close(ends[0]) }
     MainLoop.own {
       let sources = LoopEventSources()
