@@ -57,6 +57,12 @@ final class ByteChannel {
   /// Whether the end of one direction is the end of the other.
   var isOneConnection: Bool { input?.descriptor == output?.descriptor }
 
+  /// The socket that both directions go over; nil when there is none.
+  var socket: Int32? {
+    guard isOneConnection, let input, case .socket = input.kind else { return nil }
+    return input.descriptor
+  }
+
   /// Reads up to `limit` bytes to the start of `buffer`.
   func read(upTo limit: Int, into buffer: inout [UInt8]) -> Transfer {
     guard let input else { return .ended }

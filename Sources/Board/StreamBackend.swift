@@ -29,6 +29,8 @@ class StreamBackend: CharacterBackend {
 
   private final var inputWatch: WatchToken?
   private final var isInputEnded = false
+  /// Of a socket: its end is noticed by it while nothing is read.
+  private final var hangUpWatch: WatchToken?
   private final var readBuffer = [UInt8](repeating: 0, count: StreamBackend.readSize)
 
   /// Makes a backend without a connection; `name` is its `filename`. Throws as `eventfd(2)`.
@@ -55,14 +57,16 @@ class StreamBackend: CharacterBackend {
     disconnect()
     self.channel = channel
     isInputEnded = channel.input == nil
+    if let socket = channel.socket {
+      hangUpWatch = events.watchHangUp(socket) { [unowned self] in handleHangUp() }
+    }
     receiver?.connectionOpened()
     resumeInput()
   }
 
   /// Gives the connection up, and output that is still unsent.
   final func disconnect() {
-    stopInput()
-    stopWaiting()
+    stopWatchingChannel()
     unsent.removeAll()
     guard channel != nil else { return }
     channel = nil
@@ -186,6 +190,12 @@ class StreamBackend: CharacterBackend {
     inputWatch = nil
   }
 
+  /// Makes way for the next client when the receiver has no room to hear of this one's end. What it
+  /// has sent and nobody has read is lost, as in QEMU; while there is room it is read first.
+  private final func handleHangUp() {
+    if inputWatch == nil { endConnection() }
+  }
+
   // MARK: - End
 
   func close() {
@@ -198,10 +208,16 @@ class StreamBackend: CharacterBackend {
 
   /// Ends every watch of the backend, before descriptors are closed for good.
   final func stopWatching() {
-    stopInput()
-    stopWaiting()
+    stopWatchingChannel()
     if let bellWatch { events.cancel(bellWatch) }
     bellWatch = nil
+  }
+
+  private final func stopWatchingChannel() {
+    stopInput()
+    stopWaiting()
+    if let hangUpWatch { events.cancel(hangUpWatch) }
+    hangUpWatch = nil
   }
 
   /// Sends what is buffered while the other end takes some of it in good time.

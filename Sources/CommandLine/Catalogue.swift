@@ -40,6 +40,21 @@ enum Catalogue {
         throws(CommandLineError) -> DeviceConfiguration
   }
 
+  /// A device model that needs to know no more than its properties.
+  private static func model<Properties>(
+    _ busKind: String, summary: String = "",
+    _ make: @escaping @Sendable (DeviceOption<Properties>) -> DeviceConfiguration
+  ) -> DeviceModel where Properties: PropertySet {
+    DeviceModel(
+      item: Item(
+        name: Properties.table.owner, summary: summary,
+        propertyHelp: { Properties.table.helpText }),
+      busKind: busKind, section: "Misc devices",
+      read: { list, option, _, warnings throws(CommandLineError) in
+        make(try DeviceOption.read(list, option: option, warnings: &warnings))
+      })
+  }
+
   /// `-device`.
   static let devices = [
     DeviceModel(
@@ -48,32 +63,13 @@ enum Catalogue {
         propertyHelp: { PCIeRootPortProperties.table.helpText }),
       busKind: "PCI", section: "Controller/Bridge/Hub devices",
       read: { list, option, known, warnings throws(CommandLineError) in
-        let properties = try PCIeRootPortProperties.read(list, option: option, warnings: &warnings)
-        try known.requireBus(properties.bus, option: option)
-        return .rootPort(PCIeRootPortDevice(optionText: option, properties: properties))
+        let port = try PCIeRootPortDevice.read(list, option: option, warnings: &warnings)
+        try known.requireBus(port.properties.bus, option: option)
+        return .rootPort(port)
       }),
-    DeviceModel(
-      item: Item(
-        name: "intel-iommu", summary: "Intel IOMMU (VT-d) DMA Remapping device",
-        propertyHelp: { IntelIOMMUProperties.table.helpText }),
-      busKind: "System", section: "Misc devices",
-      read: { list, option, _, warnings throws(CommandLineError) in
-        .intelIOMMU(
-          IntelIOMMUDevice(
-            optionText: option,
-            properties: try IntelIOMMUProperties.read(list, option: option, warnings: &warnings)))
-      }),
-    DeviceModel(
-      item: Item(
-        name: "isa-debug-exit", propertyHelp: { ISADebugExitProperties.table.helpText }),
-      busKind: "ISA", section: "Misc devices",
-      read: { list, option, _, warnings throws(CommandLineError) in
-        .debugExit(
-          ISADebugExitDevice(
-            optionText: option,
-            properties: try ISADebugExitProperties.read(
-              list, option: option, warnings: &warnings)))
-      }),
+    model(
+      "System", summary: "Intel IOMMU (VT-d) DMA Remapping device", DeviceConfiguration.intelIOMMU),
+    model("ISA", DeviceConfiguration.debugExit),
     DeviceModel(
       item: Item(
         name: "isa-debugcon", propertyHelp: { ISADebugConsoleProperties.table.helpText }),
@@ -83,15 +79,7 @@ enum Catalogue {
           try ISADebugConsoleDevice.read(
             list, option: option, known: known, warnings: &warnings))
       }),
-    DeviceModel(
-      item: Item(name: "pvpanic", propertyHelp: { ISAPanicProperties.table.helpText }),
-      busKind: "ISA", section: "Misc devices",
-      read: { list, option, _, warnings throws(CommandLineError) in
-        .panic(
-          ISAPanicDevice(
-            optionText: option,
-            properties: try ISAPanicProperties.read(list, option: option, warnings: &warnings)))
-      }),
+    model("ISA", DeviceConfiguration.panic),
     DeviceModel(
       item: Item(
         name: "vfio-pci", summary: "VFIO-based PCI device assignment",

@@ -1,16 +1,5 @@
 /// One `-device isa-debug-exit`: a port whose writes end the program.
-package struct ISADebugExitDevice: Sendable, Equatable {
-  /// The option as written.
-  package let optionText: String
-
-  /// Its properties.
-  package let properties: ISADebugExitProperties
-
-  package init(optionText: String, properties: ISADebugExitProperties) {
-    self.optionText = optionText
-    self.properties = properties
-  }
-}
+package typealias ISADebugExitDevice = DeviceOption<ISADebugExitProperties>
 
 /// The properties of `-device isa-debug-exit`, with QEMU's defaults.
 package struct ISADebugExitProperties: Sendable, Equatable {

@@ -1,16 +1,5 @@
 /// One `-device pvpanic`: a port by which a guest says that it panicked.
-package struct ISAPanicDevice: Sendable, Equatable {
-  /// The option as written.
-  package let optionText: String
-
-  /// Its properties.
-  package let properties: ISAPanicProperties
-
-  package init(optionText: String, properties: ISAPanicProperties) {
-    self.optionText = optionText
-    self.properties = properties
-  }
-}
+package typealias ISAPanicDevice = DeviceOption<ISAPanicProperties>
 
 /// The properties of `-device pvpanic`, with QEMU's defaults.
 package struct ISAPanicProperties: Sendable, Equatable {

@@ -1,18 +1,7 @@
 package import VirtualIOMMU
 
 /// One `-device intel-iommu`.
-package struct IntelIOMMUDevice: Sendable, Equatable {
-  /// The option as written, the prefix of every message about it.
-  package let optionText: String
-
-  /// Its properties.
-  package let properties: IntelIOMMUProperties
-
-  package init(optionText: String, properties: IntelIOMMUProperties) {
-    self.optionText = optionText
-    self.properties = properties
-  }
-}
+package typealias IntelIOMMUDevice = DeviceOption<IntelIOMMUProperties>
 
 /// The properties of `-device intel-iommu`.
 package struct IntelIOMMUProperties: Sendable, Equatable {

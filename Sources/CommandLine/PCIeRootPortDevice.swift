@@ -1,18 +1,7 @@
 package import PCI
 
 /// One `-device pcie-root-port`.
-package struct PCIeRootPortDevice: Sendable, Equatable {
-  /// The option as written, the prefix of every message about it.
-  package let optionText: String
-
-  /// Its properties.
-  package let properties: PCIeRootPortProperties
-
-  package init(optionText: String, properties: PCIeRootPortProperties) {
-    self.optionText = optionText
-    self.properties = properties
-  }
-}
+package typealias PCIeRootPortDevice = DeviceOption<PCIeRootPortProperties>
 
 /// The properties of `-device pcie-root-port`, with QEMU's defaults.
 package struct PCIeRootPortProperties: Sendable, Equatable {

@@ -20,6 +20,10 @@ package protocol EventSources: AnyObject {
   /// it broken (level triggered); otherwise as `watch`.
   func watchWritable(_ descriptor: Int32, _ handler: @escaping () -> Void) -> WatchToken
 
+  /// Calls `handler` on each turn of the loop that finds nobody at the other end of `descriptor` any
+  /// more, or finds it broken, whatever there is to read (level triggered); otherwise as `watch`.
+  func watchHangUp(_ descriptor: Int32, _ handler: @escaping () -> Void) -> WatchToken
+
   /// Milliseconds on a clock that never goes back, that of the timers.
   var now: UInt64 { get }
 

@@ -44,6 +44,13 @@ package final class ManualEventSources: EventSources {
     add(descriptor, Int16(POLLOUT), handler)
   }
 
+  package func watchHangUp(
+    _ descriptor: Int32, _ handler: @escaping () -> Void
+  ) -> WatchToken {
+    // `poll(2)` tells of a hang-up unasked.
+    add(descriptor, 0, handler)
+  }
+
   private func add(
     _ descriptor: Int32, _ event: Int16, _ handler: @escaping () -> Void
   ) -> WatchToken {

@@ -25,21 +25,15 @@ package import HostKernel
 
   package nonisolated func watch(
     _ descriptor: Int32, _ handler: @escaping () -> Void
-  ) -> WatchToken {
-    let handler = Handler(call: handler)
-    return VMMain.assumeIsolated {
-      add(MainLoop.watch(descriptor, for: .readable) { _ in handler.call() })
-    }
-  }
+  ) -> WatchToken { add(descriptor, .readable, handler) }
 
   package nonisolated func watchWritable(
     _ descriptor: Int32, _ handler: @escaping () -> Void
-  ) -> WatchToken {
-    let handler = Handler(call: handler)
-    return VMMain.assumeIsolated {
-      add(MainLoop.watch(descriptor, for: .writable) { _ in handler.call() })
-    }
-  }
+  ) -> WatchToken { add(descriptor, .writable, handler) }
+
+  package nonisolated func watchHangUp(
+    _ descriptor: Int32, _ handler: @escaping () -> Void
+  ) -> WatchToken { add(descriptor, .hangUp, handler) }
 
   package nonisolated var now: UInt64 { MainLoop.now }
 
@@ -62,10 +56,16 @@ package import HostKernel
     VMMain.assumeIsolated { sources[token] = nil }
   }
 
-  private func add(_ source: consuming EventSource) -> WatchToken {
-    let token = nextToken()
-    sources[token] = SourceBox(source)
-    return token
+  private nonisolated func add(
+    _ descriptor: Int32, _ condition: IOCondition, _ handler: @escaping () -> Void
+  ) -> WatchToken {
+    let handler = Handler(call: handler)
+    return VMMain.assumeIsolated {
+      let token = nextToken()
+      sources[token] = SourceBox(
+        MainLoop.watch(descriptor, for: condition) { _ in handler.call() })
+      return token
+    }
   }
 
   private func nextToken() -> WatchToken {

@@ -74,7 +74,8 @@ extension Machine {
       diagnostics.error(error.message)
       diagnostics.hint(error.hint)
       iommu?.missingPASIDs[function.name] = error.cause
-      tracer.emit(.viommuFunctionPasid, [.text(function.name), .text("none: \(error.cause)")])
+      let shown = FunctionPASID.none(.noPlace(error.cause))
+      tracer.emit(.viommuFunctionPasid, [.text(function.name), .text(shown.text)])
     }
   }
 

@@ -54,8 +54,6 @@ package enum MachineEvent: Sendable, Equatable {
   /// A function of the host, `host` by its name there, reported an error that it cannot recover from.
   /// The machine stops next, or it goes on (`x-err=report`).
   case deviceError(id: String?, host: String, stopsMachine: Bool)
-  /// The guest would not let a device go.
-  case deviceUnplugRefused(id: String?)
 }
 
 /// One character device, as QMP's `query-chardev` tells of it.

@@ -173,7 +173,6 @@ extension MachineEvent {
     case .deviceDeleted: "DEVICE_DELETED"
     // QEMU has none.
     case .deviceError: "SWIFTVMM_DEVICE_ERROR"
-    case .deviceUnplugRefused: "DEVICE_UNPLUG_GUEST_ERROR"
     }
   }
 
@@ -184,7 +183,7 @@ extension MachineEvent {
       .object(["guest": .bool(cause.isGuest), "reason": .string(cause.rawValue)])
     case .guestPanicked(let action): .object(["action": .string(action)])
     case .guestCrashLoaded: .object(["action": .string("run")])
-    case .deviceDeleted(let id), .deviceUnplugRefused(let id): .object(Self.device(id))
+    case .deviceDeleted(let id): .object(Self.device(id))
     case .deviceError(let id, let host, let stopsMachine):
       .object(
         Self.device(id) + [

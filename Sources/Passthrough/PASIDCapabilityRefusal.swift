@@ -1,4 +1,5 @@
 package import PCI
+internal import VirtualIOMMU
 
 /// Why a function shows its guest no PASID capability although its vIOMMU offers PASIDs.
 package struct PASIDCapabilityRefusal: Error, Equatable, Sendable {
@@ -44,7 +45,8 @@ package struct PASIDCapabilityRefusal: Error, Equatable, Sendable {
     let advice = freeOffset.map {
       ": x-vpasid-cap-offset=auto would put it at \(Self.hexadecimal($0))"
     }
-    return "\(device) shows its guest no PASID capability: \(cause)\(advice ?? "")."
+    let sentence = FunctionPASID.Reason.noPlace(cause).sentence(about: device)
+    return "\(sentence)\(advice ?? "")."
   }
 
   private static func hexadecimal(_ number: Int) -> String { "0x" + String(number, radix: 16) }

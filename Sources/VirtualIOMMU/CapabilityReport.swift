@@ -63,7 +63,8 @@ package struct CapabilityReport: Equatable, Sendable {
   package let tableLevels: Int
   /// One bit for each page size.
   package let pageSizes: UInt64
-  /// Said of a value that has no use: PASIDs that no function has.
+  /// Said of a value that has no use, or less than it could have: PASIDs that no function has, and each
+  /// function whose PASID capability found no place.
   package let notes: [String]
 
   /// The report of values that can still change; `missingPASIDs` says why a function shows no PASID
@@ -99,12 +100,24 @@ package struct CapabilityReport: Equatable, Sendable {
     tableModes = resolution.values.tableModes
     tableLevels = resolution.values.tableLevels
     pageSizes = resolution.values.pageSizes
-    let hasPASID = functions.contains { function in
+    notes = Self.notes(on: functions, offersPASIDs: resolution.values.pasidWidth > 0)
+  }
+
+  private static func notes(on functions: [Function], offersPASIDs: Bool) -> [String] {
+    let unplaced = functions.compactMap { function in
+      if case .none(let reason) = function.pasid, case .noPlace = reason {
+        reason.sentence(about: function.device)
+      } else {
+        nil
+      }
+    }
+    let hasPASIDs = functions.contains { function in
       if case .capability = function.pasid { true } else { false }
     }
-    notes =
-      resolution.values.pasidWidth > 0 && !functions.isEmpty && !hasPASID
-      ? ["no function uses PASIDs"] : []
+    guard unplaced.isEmpty, offersPASIDs, !functions.isEmpty, !hasPASIDs else {
+      return unplaced
+    }
+    return ["no function uses PASIDs"]
   }
 
   private static func row(_ property: VIOMMUProperty, _ resolution: Resolution) -> Row {

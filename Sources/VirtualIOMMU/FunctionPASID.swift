@@ -26,6 +26,11 @@ package enum FunctionPASID: Equatable, Sendable {
       case .noPlace(let reason): reason
       }
     }
+
+    /// The reason with whose it is, for the user; without a full stop.
+    package func sentence(about device: String) -> String {
+      "\(device) shows its guest no PASID capability: \(text)"
+    }
   }
 
   /// Width from the function's own HW_INFO, never above the vIOMMU's; exec and privileged its own.

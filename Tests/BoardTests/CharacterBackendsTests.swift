@@ -38,7 +38,7 @@ import Testing
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     let status = unsafe withUnsafePointer(to: &address) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         unsafe Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
@@ -171,6 +171,48 @@ import Testing
     backend.resumeInput()
     for _ in 0..<3 { events.turn() }
     #expect(receiver.text == "abcde")
+  }
+
+  @Test func aClientThatGoesWhileNothingIsReadMakesWayForTheNext() throws {
+    let path = folder.file("s")
+    let receiver = RecordingReceiver()
+    receiver.inputRoom = 3
+    let backend = try open(.socket(.unix(path: path), .server(waits: false), isPrompt: false))
+    backend.attach(receiver)
+    let first = try connect(to: path)
+    events.turn()
+    Descriptors.write(first, "abcdef")
+    for _ in 0..<3 { events.turn() }
+    let second = try connect(to: path)
+    defer { close(second) }
+    #expect(events.turn() == 0)
+    close(first)
+    for _ in 0..<3 { events.turn() }
+    try #require(receiver.notices == ["opened", "closed", "opened"])
+    #expect(put("hello", backend))
+    events.turn()
+    #expect(Descriptors.read(second, atMost: 100) == "hello")
+    Descriptors.write(second, "xyz")
+    #expect(events.turn() == 0)
+    receiver.inputRoom = 10
+    backend.resumeInput()
+    events.turn()
+    #expect(receiver.text == "abcxyz")
+  }
+
+  @Test func whatAClientSentBeforeItWentIsReadWhileThereIsRoom() throws {
+    let path = folder.file("s")
+    let receiver = RecordingReceiver()
+    let backend = try open(.socket(.unix(path: path), .server(waits: false), isPrompt: false))
+    backend.attach(receiver)
+    let client = try connect(to: path)
+    events.turn()
+    let text = String(repeating: "0123456789", count: 2000)
+    Descriptors.write(client, text)
+    close(client)
+    for _ in 0..<20 { events.turn() }
+    #expect(receiver.text == text)
+    #expect(receiver.notices == ["opened", "closed"])
   }
 
   @Test func aClientThatGoesFreesWhatWasHeldForIt() throws {

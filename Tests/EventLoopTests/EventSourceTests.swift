@@ -140,7 +140,7 @@ import Testing
 
   init() {
     var ends: [Int32] = [-1, -1]
-    _ = unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends)
+    _ = unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends)
     near = ends[0]
     far = ends[1]
   }

@@ -1,3 +1,4 @@
+import Glibc
 import HostKernel
 import Testing
 
@@ -35,6 +36,19 @@ import Testing
     }
     event.signal()
     #expect([sources.turn(), sources.turn(), sources.turn()] == [1, 1, 0])
+  }
+
+  @Test func aWatchForTheOtherEndsLeavingIsSilentWhileThereIsOnlyInput() throws {
+    var ends: [Int32] = [0, 0]
+    try #require(unsafe pipe(&ends) == 0)
+    _ = fcntl(ends[1], F_SETFD, FD_CLOEXEC)
+    defer { close(ends[0]) }
+    _ = sources.watchHangUp(ends[0]) { [log] in log.words.append("gone") }
+    #expect(unsafe write(ends[1], "a", 1) == 1)
+    #expect(sources.turn() == 0)
+    close(ends[1])
+    #expect([sources.turn(), sources.turn()] == [1, 1])
+    #expect(log.words == ["gone", "gone"])
   }
 
   @Test func aHandlerMayCancelOneThatWouldComeAfterIt() throws {

@@ -69,7 +69,13 @@ import VirtualIOMMU
       if let reason = item.reason {
         #expect(told.text.contains(reason), "\(told.text)")
         #expect(CapabilityMachine.word(told) == "none")
+        let notes = try made.report.notes
+        #expect(notes.count == 1)
+        #expect(
+          notes.first?.hasPrefix("\(Self.function) shows its guest no PASID capability: ") == true)
+        #expect(notes.first?.contains(reason) == true, "\(notes)")
       } else {
+        #expect(try made.report.notes == [])
         #expect(try made.guestPASID(Self.function) == CapabilityMachine.word(told))
       }
     }

@@ -10,7 +10,7 @@ import Testing
   private(set) var isAtEnd = false
 
   init(path: String) throws {
-    descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     let status = unsafe withSocketAddress(path) { unsafe connect(descriptor, $0, $1) }
     try #require(status == 0)
   }

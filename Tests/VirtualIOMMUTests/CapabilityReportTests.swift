@@ -49,6 +49,18 @@ import VirtualIOMMU
     #expect(report.notes == (isNoted ? ["no function uses PASIDs"] : []))
   }
 
+  @Test(arguments: ["gpu", "gpu lab", "gpu x710.0"])
+  func `A function whose capability found no place is noted with the reason`(
+    devices: String
+  ) throws {
+    let resolution = try resolution(devices, "pasid-bits=20")
+    let report = CapabilityReport(resolution, missingPASIDs: ["gpu": "its chain is full"])
+    let note = "gpu shows its guest no PASID capability: its chain is full"
+    #expect(report.notes == [note])
+    #expect(report.text.contains("\nnote: \(note)\n"))
+    #expect(report.functions.first { $0.device == "gpu" }?.pasid.text == "none: its chain is full")
+  }
+
   @Test func `The text is a table of properties and a table of functions`() throws {
     let report = CapabilityReport(
       FrozenCapabilities(try resolution("x710.0 x710.1 b39", "pasid-bits=20,reserve-fsts=off")))
