@@ -140,7 +140,7 @@ import Tracing
     let bench = try FunctionBench(options: options)
     bench.tracer.set("vfio_region_mmaps_set_enabled", enabled: true)
     var seen: [String] = []
-    bench.place.onLevel = { level in if level { seen = bench.log.take() } }
+    bench.place.onLevel = { [log = bench.log] level in if level { seen = log.take() } }
     try bench.kernel.setInterruptLine(of: FunctionBench.address, asserted: true)
     bench.events.turn()
     #expect(seen.filter { $0.hasSuffix("enabled: 0") }.count == 2)
