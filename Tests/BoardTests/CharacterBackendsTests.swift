@@ -34,6 +34,17 @@ import Testing
     text.utf8.allSatisfy { backend.write($0) }
   }
 
+  /// A server for one client at a time on a socket in the test's folder, and who gets what it sends.
+  private func serveReceiver() throws -> (
+    path: String, receiver: RecordingReceiver, backend: any CharacterBackend
+  ) {
+    let path = folder.file("s")
+    let receiver = RecordingReceiver()
+    let backend = try open(.socket(.unix(path: path), .server(waits: false), isPrompt: false))
+    backend.attach(receiver)
+    return (path, receiver, backend)
+  }
+
   private func connect(to path: String) throws -> Int32 {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
@@ -91,10 +102,7 @@ import Testing
   // MARK: - UNIX sockets
 
   @Test func aClientGetsOutputAndGivesInput() throws {
-    let path = folder.file("s")
-    let receiver = RecordingReceiver()
-    let backend = try open(.socket(.unix(path: path), .server(waits: false), isPrompt: false))
-    backend.attach(receiver)
+    let (path, receiver, backend) = try serveReceiver()
     #expect(backend.filename == "disconnected:unix:\(path),server=on")
     // Nobody hears this.
     #expect(put("lost", backend))
@@ -120,10 +128,7 @@ import Testing
   }
 
   @Test func aClientThatDoesNotReadHoldsTheOutputBackAndLosesNothing() throws {
-    let path = folder.file("s")
-    let receiver = RecordingReceiver()
-    let backend = try open(.socket(.unix(path: path), .server(waits: false), isPrompt: false))
-    backend.attach(receiver)
+    let (path, receiver, backend) = try serveReceiver()
     let client = try connect(to: path)
     defer { close(client) }
     events.turn()
@@ -155,11 +160,8 @@ import Testing
   }
 
   @Test func inputWaitsWhileTheReceiverHasNoRoom() throws {
-    let path = folder.file("s")
-    let receiver = RecordingReceiver()
+    let (path, receiver, backend) = try serveReceiver()
     receiver.inputRoom = 3
-    let backend = try open(.socket(.unix(path: path), .server(waits: false), isPrompt: false))
-    backend.attach(receiver)
     let client = try connect(to: path)
     defer { close(client) }
     events.turn()
@@ -174,11 +176,8 @@ import Testing
   }
 
   @Test func aClientThatGoesWhileNothingIsReadMakesWayForTheNext() throws {
-    let path = folder.file("s")
-    let receiver = RecordingReceiver()
+    let (path, receiver, backend) = try serveReceiver()
     receiver.inputRoom = 3
-    let backend = try open(.socket(.unix(path: path), .server(waits: false), isPrompt: false))
-    backend.attach(receiver)
     let first = try connect(to: path)
     events.turn()
     Descriptors.write(first, "abcdef")
@@ -201,10 +200,8 @@ import Testing
   }
 
   @Test func whatAClientSentBeforeItWentIsReadWhileThereIsRoom() throws {
-    let path = folder.file("s")
-    let receiver = RecordingReceiver()
-    let backend = try open(.socket(.unix(path: path), .server(waits: false), isPrompt: false))
-    backend.attach(receiver)
+    let (path, receiver, backend) = try serveReceiver()
+    defer { withExtendedLifetime(backend) {} }
     let client = try connect(to: path)
     events.turn()
     let text = String(repeating: "0123456789", count: 2000)
@@ -216,10 +213,7 @@ import Testing
   }
 
   @Test func aClientThatGoesFreesWhatWasHeldForIt() throws {
-    let path = folder.file("s")
-    let receiver = RecordingReceiver()
-    let backend = try open(.socket(.unix(path: path), .server(waits: false), isPrompt: false))
-    backend.attach(receiver)
+    let (path, receiver, backend) = try serveReceiver()
     let client = try connect(to: path)
     events.turn()
     while backend.write(1) {

@@ -87,15 +87,21 @@ import Tracing
     #expect(bench.place.levels.last == false)
   }
 
-  @Test func mappingsComeBackWhenTheDeviceIsIdle() throws {
+  /// A function whose interrupts come by this process, with BAR 0 at 0xfd000000 and its mappings traced.
+  private func mappedBench(mappingTimeout: UInt32) throws -> FunctionBench {
     var options = FunctionOptions()
     options.isINTxAccelerationAllowed = false
-    options.mappingTimeout = 100
+    options.mappingTimeout = mappingTimeout
     let bench = try FunctionBench(options: options)
     bench.placeTable()
     bench.write(0x10, 4, 0xfd00_0000)
     bench.write(4, 2, 0x2)
     bench.tracer.set("vfio_region_mmaps_set_enabled", enabled: true)
+    return bench
+  }
+
+  @Test func mappingsComeBackWhenTheDeviceIsIdle() throws {
+    let bench = try mappedBench(mappingTimeout: 100)
     try bench.kernel.setInterruptLine(of: FunctionBench.address, asserted: true)
     bench.events.turn()
     #expect(bench.log.take().filter { $0.hasSuffix("enabled: 0") }.count == 2)
@@ -111,14 +117,7 @@ import Tracing
   }
 
   @Test func eachInterruptPutsTheReturnOfMappingsOffWithoutAnotherTimer() throws {
-    var options = FunctionOptions()
-    options.isINTxAccelerationAllowed = false
-    options.mappingTimeout = 100
-    let bench = try FunctionBench(options: options)
-    bench.placeTable()
-    bench.write(0x10, 4, 0xfd00_0000)
-    bench.write(4, 2, 0x2)
-    bench.tracer.set("vfio_region_mmaps_set_enabled", enabled: true)
+    let bench = try mappedBench(mappingTimeout: 100)
     for _ in 0..<3 {
       try bench.kernel.setInterruptLine(of: FunctionBench.address, asserted: true)
       bench.events.turn()
